@@ -1,0 +1,93 @@
+//! The event log on Apache Kafka 3.x and 4.x, through librdkafka.
+
+mod admin;
+mod config;
+mod consumer;
+mod context;
+mod convert;
+mod errors;
+mod lag;
+mod producer;
+mod read;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rdkafka::admin::AdminClient;
+use rdkafka::consumer::BaseConsumer;
+
+pub use config::{KafkaConfig, Secret, SecurityProtocol, UnknownSecurityProtocol};
+
+use self::context::LogContext;
+use self::errors::invalid;
+use self::producer::Producer;
+use crate::rules::check_subscription;
+use crate::{
+    Consumer, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError, Record,
+    TopicSpec,
+};
+
+/// A Kafka cluster as an event log. It connects in the background and by itself connects again.
+pub struct KafkaLog {
+    config: KafkaConfig,
+    producer: Producer,
+    admin: AdminClient<LogContext>,
+    /// Belongs to no group; for metadata.
+    metadata: Arc<BaseConsumer<LogContext>>,
+}
+
+impl KafkaLog {
+    /// Sets up the clients without waiting for a broker: a broker that is away shows at the first use. Only settings
+    /// that cannot work are an error (`Invalid`).
+    pub fn connect(config: &KafkaConfig) -> Result<Self, LogError> {
+        Ok(Self {
+            producer: Producer::new(config.producer())?,
+            admin: config.base().create_with_context(LogContext).map_err(|error| invalid(&error))?,
+            metadata: Arc::new(
+                config.reader().create_with_context(LogContext).map_err(|error| invalid(&error))?,
+            ),
+            config: config.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl Log for KafkaLog {
+    async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Position, PublishError>> {
+        self.producer.publish(&records).await
+    }
+
+    async fn subscribe(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, LogError> {
+        check_subscription(group, topics)?;
+        Ok(Box::new(consumer::Member::join(&self.config, group, topics)?))
+    }
+
+    async fn create_topics(&self, topics: &[TopicSpec]) -> Result<Vec<(String, bool)>, LogError> {
+        admin::create_topics(&self.admin, &self.metadata, topics).await
+    }
+
+    async fn describe(&self) -> Result<LogDescription, LogError> {
+        let topics = admin::topics(&self.metadata).await?;
+        Ok(LogDescription {
+            engine: "kafka".to_owned(),
+            version: None,
+            address: self.config.brokers.clone(),
+            topics,
+        })
+    }
+
+    async fn lag(&self, group: &str, topics: &[&str]) -> Result<Vec<PartitionLag>, LogError> {
+        check_subscription(group, topics)?;
+        lag::of_group(&self.config, &self.metadata, group, topics).await
+    }
+
+    async fn read(
+        &self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        max: usize,
+    ) -> Result<Vec<Record>, LogError> {
+        read::records(&self.config, &self.metadata, topic, partition, offset, max).await
+    }
+}

@@ -1,0 +1,97 @@
+//! Topics: creating and listing them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::context::LogContext;
+use super::errors::{log_error, of_code};
+use crate::rules::check_spec;
+use crate::{LogError, TopicDescription, TopicSpec};
+
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often to look whether a created topic shows.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+type Metadata = Arc<BaseConsumer<LogContext>>;
+
+pub(super) async fn create_topics(
+    admin: &AdminClient<LogContext>,
+    metadata: &Metadata,
+    specs: &[TopicSpec],
+) -> Result<Vec<(String, bool)>, LogError> {
+    specs.iter().try_for_each(check_spec)?;
+    if specs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let options =
+        AdminOptions::new().request_timeout(Some(CALL_TIMEOUT)).operation_timeout(Some(CALL_TIMEOUT));
+    let topics: Vec<_> = specs.iter().map(new_topic).collect();
+    let answers = admin.create_topics(&topics, &options).await.map_err(|error| log_error(&error))?;
+    let created = answers.into_iter().map(created).collect::<Result<Vec<_>, _>>()?;
+    wait_until_visible(metadata, specs).await?;
+    Ok(created)
+}
+
+fn new_topic(spec: &TopicSpec) -> NewTopic<'_> {
+    let topic =
+        NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(i32::from(spec.replication)));
+    spec.config.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+}
+
+fn created(answer: Result<String, (String, RDKafkaErrorCode)>) -> Result<(String, bool), LogError> {
+    match answer {
+        Ok(name) => Ok((name, true)),
+        Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => Ok((name, false)),
+        Err((name, code)) => Err(of_code(code, format!("cannot create topic {name}: {code}"))),
+    }
+}
+
+/// A broker answers before its own metadata has the topic.
+async fn wait_until_visible(metadata: &Metadata, specs: &[TopicSpec]) -> Result<(), LogError> {
+    let deadline = Instant::now() + CALL_TIMEOUT;
+    loop {
+        let topics = topics(metadata).await?;
+        let visible =
+            |spec: &TopicSpec| topics.iter().any(|topic| topic.name == spec.name && topic.partitions > 0);
+        if specs.iter().all(visible) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(LogError::Unavailable("created topics do not show yet".to_owned()));
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Every topic but Kafka's own, by name.
+pub(super) async fn topics(metadata: &Metadata) -> Result<Vec<TopicDescription>, LogError> {
+    let metadata = Arc::clone(metadata);
+    blocking(move || {
+        let all = metadata.fetch_metadata(None, CALL_TIMEOUT).map_err(|error| log_error(&error))?;
+        let mut topics: Vec<_> = all
+            .topics()
+            .iter()
+            .filter(|topic| !topic.name().starts_with("__"))
+            .map(|topic| TopicDescription {
+                name: topic.name().to_owned(),
+                partitions: i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX),
+            })
+            .collect();
+        topics.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(topics)
+    })
+    .await
+}
+
+/// Runs what waits for a broker where waiting is allowed.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    spawn_blocking(work).await.map_err(|error| LogError::Unavailable(error.to_string()))?
+}

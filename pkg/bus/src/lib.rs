@@ -1,0 +1,22 @@
+//! The event log port (Kafka, embedded) and dead letters.
+//!
+//! [`Log`] and [`Consumer`] are what the rest of Esteira sees; [`kafka`] and [`embedded`] are the two adapters, which
+//! one suite of contract tests holds to the same behaviour.
+
+pub mod dlq;
+pub mod embedded;
+mod error;
+pub mod kafka;
+mod log;
+mod ownership;
+mod record;
+mod rules;
+mod worker;
+
+pub use dlq::{DlqDecodeError, ErrorClass, Failure, dead_letter, original};
+pub use embedded::EmbeddedLog;
+pub use error::{LogError, PublishError};
+pub use kafka::{KafkaConfig, KafkaLog};
+pub use log::{Consumer, Log, LogDescription, PartitionLag, TopicDescription, TopicSpec};
+pub use record::{Header, NewRecord, Position, Record};
+pub use worker::{Handler, Outage, Worker};

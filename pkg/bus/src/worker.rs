@@ -1,0 +1,122 @@
+//! The consumer loop: take, handle, commit. An outage pauses it and loses nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use esteira_telemetry::Stage;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Consumer, Log, LogError, Record};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A batch is tried again for this long before its member leaves the group: well within the five minutes after
+/// which the group would take it for dead.
+const HOLD: Duration = Duration::from_secs(60);
+/// How often the handler may do what no record asks for.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What a consumer group does with its records.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Makes every effect of `records` durable, parked and dead-lettered ones included: their offsets are committed
+    /// next. May be called again with records that it has handled.
+    async fn handle(&self, records: &[Record]) -> Result<(), Outage>;
+
+    /// Retries what is due; called between batches.
+    async fn tick(&self) -> Result<(), Outage>;
+}
+
+/// Something that the handler needs is away; it says nothing of the records.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Outage(pub String);
+
+impl From<LogError> for Outage {
+    fn from(error: LogError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// One member of a consumer group.
+pub struct Worker {
+    pub log: Arc<dyn Log>,
+    pub group: String,
+    pub topics: Vec<String>,
+    pub handler: Arc<dyn Handler>,
+    pub stage: Stage,
+    /// The most records of one batch.
+    pub batch: usize,
+}
+
+impl Worker {
+    /// Consumes until `stop`; the batch in hand is finished and committed.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut pause = FIRST_PAUSE;
+        while !stop.is_cancelled() {
+            match self.member(&stop).await {
+                Ok(()) => return,
+                Err(error) => {
+                    self.stage.paused(&error);
+                    sleep(pause, &stop).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// One membership of the group, until `stop` or an outage that lasts.
+    async fn member(&self, stop: &CancellationToken) -> Result<(), Outage> {
+        // What is parked can go on while the log is away, and a store that is away must not cost a rebalance.
+        self.handler.tick().await?;
+        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        let mut consumer = self.log.subscribe(&self.group, &topics).await?;
+        let result = self.consume(consumer.as_mut(), stop).await;
+        consumer.close().await;
+        result
+    }
+
+    async fn consume(&self, consumer: &mut dyn Consumer, stop: &CancellationToken) -> Result<(), Outage> {
+        let mut ticked = Instant::now();
+        while !stop.is_cancelled() {
+            let records = tokio::select! {
+                records = consumer.take(self.batch, TICK) => records?,
+                () = stop.cancelled() => return Ok(()),
+            };
+            if !records.is_empty() {
+                self.handle(&records, stop).await?;
+                consumer.commit(&records).await?;
+            }
+            if ticked.elapsed() >= TICK {
+                self.handler.tick().await?;
+                ticked = Instant::now();
+            }
+            self.stage.ready();
+        }
+        Ok(())
+    }
+
+    async fn handle(&self, records: &[Record], stop: &CancellationToken) -> Result<(), Outage> {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.handler.handle(records).await {
+                Ok(()) => return Ok(()),
+                Err(outage) if started.elapsed() > HOLD || stop.is_cancelled() => return Err(outage),
+                Err(outage) => {
+                    self.stage.paused(&outage);
+                    sleep(pause, stop).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+}
+
+async fn sleep(duration: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => {}
+        () = stop.cancelled() => {}
+    }
+}

@@ -1,0 +1,193 @@
+//! How the text of a setting becomes a value, what is allowed, and how much of it may be shown.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// What is wrong with a value; empty if what is allowed says it all.
+pub(crate) type Reason = String;
+
+type Parse<T> = Box<dyn Fn(&str) -> Result<T, Reason>>;
+
+/// How the text of one setting is read and shown.
+pub(crate) struct Rule<T> {
+    /// What is allowed, for people.
+    pub(crate) allowed: String,
+    pub(crate) parse: Parse<T>,
+    pub(crate) show: Show,
+}
+
+/// How much of a value may be shown.
+#[derive(Clone, Copy)]
+pub(crate) enum Show {
+    /// All of it.
+    All,
+    /// All but the password inside; the value itself is shown in no error.
+    Masked(fn(&str) -> String),
+    /// Nothing.
+    Nothing,
+}
+
+/// What stands for a secret.
+pub(crate) const MASK: &str = "***";
+
+impl Show {
+    /// The value for `esteira config`.
+    pub(crate) fn value(self, text: &str) -> String {
+        match self {
+            _ if text.is_empty() => String::new(),
+            Self::All => text.to_owned(),
+            Self::Masked(mask) => mask(text),
+            Self::Nothing => MASK.to_owned(),
+        }
+    }
+
+    /// The value for an error: what could not be read cannot be masked either.
+    pub(crate) fn in_error(self, text: &str) -> String {
+        match self {
+            Self::All => format!("{text:?}"),
+            Self::Masked(_) | Self::Nothing => "the value".to_owned(),
+        }
+    }
+
+    pub(crate) fn is_secret(self) -> bool {
+        !matches!(self, Self::All)
+    }
+}
+
+impl<T: 'static> Rule<T> {
+    pub(crate) fn new(
+        allowed: impl Into<String>,
+        parse: impl Fn(&str) -> Result<T, Reason> + 'static,
+    ) -> Self {
+        Self { allowed: allowed.into(), parse: Box::new(parse), show: Show::All }
+    }
+
+    pub(crate) fn showing(mut self, show: Show) -> Self {
+        self.show = show;
+        self
+    }
+}
+
+/// Empty is not set.
+pub(crate) fn optional<T: 'static>(rule: Rule<T>) -> Rule<Option<T>> {
+    let Rule { allowed, parse, show } = rule;
+    Rule::new(allowed, move |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })
+        .showing(show)
+}
+
+pub(crate) fn text() -> Rule<String> {
+    Rule::new("any text", |text| Ok(text.to_owned()))
+}
+
+pub(crate) fn secret() -> Rule<Secret> {
+    Rule::new("any text", |text| Ok(Secret(text.to_owned()))).showing(Show::Nothing)
+}
+
+pub(crate) fn path() -> Rule<PathBuf> {
+    Rule::new("a path", |text| Ok(PathBuf::from(text)))
+}
+
+pub(crate) fn integer<T>(range: RangeInclusive<T>) -> Rule<T>
+where
+    T: FromStr + PartialOrd + fmt::Display + 'static,
+{
+    let allowed = format!("an integer from {} to {}", range.start(), range.end());
+    Rule::new(allowed, move |text| in_range(text, &range).ok_or_else(String::new))
+}
+
+fn in_range<T: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<T>) -> Option<T> {
+    text.parse().ok().filter(|value| range.contains(value))
+}
+
+pub(crate) fn port() -> Rule<u16> {
+    Rule::new("a port from 1 to 65535, or 0 for any free one", |text| {
+        text.parse().map_err(|_| {
+            let link = text.starts_with("tcp://");
+            if link {
+                "a Kubernetes service link, which enableServiceLinks: false turns off".into()
+            } else {
+                String::new()
+            }
+        })
+    })
+}
+
+/// -1 leaves the choice to the broker.
+pub(crate) fn replication() -> Rule<i32> {
+    Rule::new("an integer from 1 to 100, or -1 for the broker's default", |text| {
+        text.parse().ok().filter(|n| *n == -1 || (1..=100).contains(n)).ok_or_else(String::new)
+    })
+}
+
+/// A beginning of topic and group names: what Kafka allows in a topic's name.
+pub(crate) fn prefix() -> Rule<String> {
+    Rule::new("at most 100 letters, digits, dots, hyphens and underscores", |text| {
+        let legal = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if legal && text.len() <= 100 { Ok(text.to_owned()) } else { Err(String::new()) }
+    })
+}
+
+/// A secret text, which `Debug` hides.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for the client library that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_bounds() {
+        let rule = integer::<u32>(1..=64);
+        assert_eq!(rule.allowed, "an integer from 1 to 64");
+        assert_eq!((rule.parse)("64"), Ok(64));
+        for text in ["0", "65", "-1", "x", "1.5", ""] {
+            assert!((rule.parse)(text).is_err(), "{text}");
+        }
+        assert_eq!((replication().parse)("-1"), Ok(-1));
+        assert!((replication().parse)("0").is_err());
+    }
+
+    #[test]
+    fn a_service_link_as_a_port_is_explained() {
+        assert_eq!((port().parse)("0"), Ok(0));
+        assert!((port().parse)("65536").is_err());
+        assert!((port().parse)("tcp://10.0.0.1:8081").unwrap_err().contains("enableServiceLinks"));
+    }
+
+    #[test]
+    fn a_prefix_is_legal_in_a_topic_name() {
+        assert_eq!((prefix().parse)("test-1_a."), Ok("test-1_a.".into()));
+        assert!((prefix().parse)("test/1").is_err());
+        assert!((prefix().parse)(&"x".repeat(101)).is_err());
+    }
+
+    #[test]
+    fn secrets_are_shown_nowhere() {
+        let rule = secret();
+        assert_eq!(format!("{:?}", (rule.parse)("hunter2").unwrap()), "***");
+        assert_eq!(rule.show.value("hunter2"), "***");
+        assert_eq!(rule.show.value(""), "");
+        assert_eq!(rule.show.in_error("hunter2"), "the value");
+    }
+}

@@ -1,0 +1,13 @@
+//! Reactions: events of other services become commands, of the same shape as a client's.
+//!
+//! A reaction reads a subset of the topics, so it does not gate: its commands are commutative. The inbox mark is
+//! written with the command's effect. A record that fails for its own reason is parked in the write store and
+//! retried outside the line.
+
+mod dead;
+mod parked;
+mod reactions;
+mod schema;
+
+pub use reactions::{React, Reactions};
+pub use schema::SCHEMA;

@@ -1,0 +1,154 @@
+//! A service's reactions as a consumer group's handler.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use esteira_aggregate::{Cause, CommandError, Dedup, Input, Service, Submitter};
+use esteira_bus::{ErrorClass, Handler, Log, Outage, Record};
+use esteira_events::{Event, EventType, Topics};
+use esteira_sql::{Db, Fault, fault};
+use futures::future::join_all;
+
+use crate::dead;
+use crate::parked::{self, Parked};
+
+/// What a service does about events of others.
+pub trait React: Service {
+    /// The Go service's consumer group, so that a switch-over continues at its committed offsets.
+    const GROUP: &'static str;
+    const EVENTS: &'static [EventType];
+
+    /// The command that `event` causes, if any.
+    fn react(event: &Event) -> Option<Self::Command>;
+}
+
+/// Turns records into commands of `S`.
+pub struct Reactions<S: Service> {
+    pub commands: Submitter<S>,
+    pub db: Db,
+    pub log: Arc<dyn Log>,
+    pub topics: Topics,
+    pub group: String,
+}
+
+/// What became of one record.
+enum Reaction {
+    Done,
+    /// No retry can help.
+    Undecodable(String),
+    /// It failed for its own reason.
+    Failed(String),
+}
+
+impl<S: React> Reactions<S> {
+    async fn react(&self, record: &Record) -> Result<Reaction, Outage> {
+        let Some(event_type) = self.topics.event_type(&record.topic) else {
+            return Ok(Reaction::Undecodable(format!(
+                "topic {} carries no event that is known here",
+                record.topic
+            )));
+        };
+        let event = match Event::decode(event_type, record.value.as_deref()) {
+            Ok(event) => event,
+            Err(error) => return Ok(Reaction::Undecodable(error.to_string())),
+        };
+        let Some(command) = S::react(&event) else { return Ok(Reaction::Done) };
+        let input = Input {
+            command,
+            dedup: Dedup::Inbox { event_id: event.meta.event_id.to_string() },
+            if_match: None,
+            cause: Cause { traceparent: record.header("traceparent").map(str::to_owned) },
+        };
+        match self.commands.submit_waiting(input).await {
+            // A rejected reaction is a decision too: its mark is in the store.
+            Ok(_) | Err(CommandError::Rejected(_)) => Ok(Reaction::Done),
+            Err(CommandError::Unavailable | CommandError::Overloaded) => {
+                Err(Outage("the write store is not available".to_owned()))
+            }
+            Err(
+                error @ (CommandError::Internal
+                | CommandError::KeyReused
+                | CommandError::PreconditionFailed { .. }),
+            ) => Ok(Reaction::Failed(format!("{} failed: {}", S::NAME, name(&error)))),
+        }
+    }
+
+    /// Makes a failure durable. `before` is the parked row of an earlier attempt.
+    async fn settle(
+        &self,
+        record: &Record,
+        before: Option<&Parked>,
+        reaction: Reaction,
+    ) -> Result<(), Outage> {
+        match reaction {
+            Reaction::Done => match before {
+                Some(parked) => parked::forget(&self.db, &parked.id).await.map_err(|error| store(&error)),
+                None => Ok(()),
+            },
+            Reaction::Undecodable(error) => {
+                if self.known(record).await?.is_none() {
+                    let letter = Parked::dead(&self.group, record, &error);
+                    dead::publish(self.log.as_ref(), &letter, ErrorClass::Undecodable).await?;
+                    parked::save(&self.db, &letter).await.map_err(|error| store(&error))?;
+                }
+                Ok(())
+            }
+            Reaction::Failed(error) => {
+                let known = if before.is_none() { self.known(record).await? } else { None };
+                let parked = Parked::failed(&self.group, record, before.or(known.as_ref()), &error);
+                if parked.is_dead() {
+                    dead::publish(self.log.as_ref(), &parked, ErrorClass::Failed).await?;
+                }
+                parked::save(&self.db, &parked).await.map_err(|error| store(&error))
+            }
+        }
+    }
+
+    async fn known(&self, record: &Record) -> Result<Option<Parked>, Outage> {
+        let mut reader = self.db.read().await.map_err(|error| store(&error))?;
+        let id = parked::id(&self.group, record);
+        parked::find(&mut reader.conn(), &id).await.map_err(|error| store(&error))
+    }
+}
+
+#[async_trait]
+impl<S: React> Handler for Reactions<S> {
+    async fn handle(&self, records: &[Record]) -> Result<(), Outage> {
+        // Handed in together, so that they share transactions.
+        let reactions = join_all(records.iter().map(|record| self.react(record))).await;
+        for (record, reaction) in records.iter().zip(reactions) {
+            self.settle(record, None, reaction?).await?;
+        }
+        Ok(())
+    }
+
+    async fn tick(&self) -> Result<(), Outage> {
+        let due = {
+            let mut reader = self.db.read().await.map_err(|error| store(&error))?;
+            parked::due(&mut reader.conn(), &self.group).await.map_err(|error| store(&error))?
+        };
+        for parked in due {
+            let reaction = self.react(&parked.record.0).await?;
+            self.settle(&parked.record.0, Some(&parked), reaction).await?;
+        }
+        Ok(())
+    }
+}
+
+fn store(error: &sqlx::Error) -> Outage {
+    match fault(error) {
+        Fault::Unavailable | Fault::Contention => Outage("the write store is not available".to_owned()),
+        Fault::Unique | Fault::Refused => Outage(format!("the write store refuses a parked record: {error}")),
+    }
+}
+
+fn name<R>(error: &CommandError<R>) -> &'static str {
+    match error {
+        CommandError::Rejected(_) => "rejected",
+        CommandError::KeyReused => "key reused",
+        CommandError::PreconditionFailed { .. } => "precondition failed",
+        CommandError::Overloaded => "overloaded",
+        CommandError::Unavailable => "unavailable",
+        CommandError::Internal => "internal error, see the log",
+    }
+}

@@ -1,0 +1,68 @@
+//! One SQLite file: one writer connection behind a fair queue, and readers beside it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::text::compare_emails;
+
+const READERS: u32 = 4;
+const STATEMENT_CACHE: usize = 400;
+/// The writer queue is fair, so a wait this long means that the writer is stuck, not busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An open SQLite file. Cloning shares the connections.
+#[derive(Clone, Debug)]
+pub struct SqliteFile {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteFile {
+    /// Opens `path`, creating it and its directory when they are missing: WAL, `synchronous=full`.
+    pub async fn open(path: &Path) -> Result<Self, sqlx::Error> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory).map_err(sqlx::Error::Io)?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .statement_cache_capacity(STATEMENT_CACHE)
+            .collation("email", compare_emails);
+        let writer = pool(1).connect_with(options.clone()).await?;
+        let readers = pool(READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// The one connection that writes; acquire it for as short as the transaction takes, with `begin immediate`.
+    pub fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// Connections that only read, each a snapshot of the last commit.
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Closes every connection, after which the file may be moved.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+}

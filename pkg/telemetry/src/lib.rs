@@ -1,0 +1,7 @@
+//! Logs and stage health.
+
+mod health;
+mod logs;
+
+pub use health::{Health, Stage, StageReport, State};
+pub use logs::{DEFAULT_FILTER, Format, LogError, init};

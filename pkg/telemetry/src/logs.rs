@@ -1,0 +1,192 @@
+//! Log lines on standard error: coloured on a terminal, or JSON.
+
+use std::io::{self, IsTerminal};
+use std::panic::PanicHookInfo;
+
+use tracing::Subscriber;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// What is written unless a setting says more or less: our own outcomes, and only the trouble of libraries.
+pub const DEFAULT_FILTER: &str =
+    "info,hyper=warn,librdkafka=warn,mongodb=warn,rdkafka=warn,sqlx=warn,tower_http=warn";
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Format {
+    /// For people; coloured on a terminal unless `NO_COLOR` is set.
+    Pretty,
+    /// One JSON object a line, the fields beside `message`.
+    Json,
+}
+
+/// Why there can be no logs.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The filter cannot be read.
+    #[error(
+        "{filter:?} is no log filter ({source}); allowed: a level, or targets with levels such as info,esteira=debug"
+    )]
+    Filter {
+        /// The filter as it was given.
+        filter: String,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// Logs were initialised before.
+    #[error("logs are initialised already")]
+    Again(#[from] TryInitError),
+}
+
+/// Sends log lines, and panics as log lines, to standard error for the rest of the process.
+///
+/// `filter` adds to [`DEFAULT_FILTER`]: `debug` leaves the libraries quiet, `debug,sqlx=debug` does not.
+///
+/// # Errors
+/// If the filter cannot be read, or this was called before.
+pub fn init(filter: Option<&str>, format: Format) -> Result<(), LogError> {
+    let coloured =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    subscriber(filter, format, coloured, io::stderr)?.try_init()?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+fn subscriber<W>(
+    filter: Option<&str>,
+    format: Format,
+    coloured: bool,
+    writer: W,
+) -> Result<Box<dyn Subscriber + Send + Sync>, LogError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(parse(filter)?).with_writer(writer).with_ansi(coloured);
+    Ok(match format {
+        Format::Pretty => Box::new(builder.finish()),
+        Format::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
+    })
+}
+
+fn parse(filter: Option<&str>) -> Result<EnvFilter, LogError> {
+    let Some(own) = filter else { return build(DEFAULT_FILTER) };
+    // Of two directives for one target the later one counts. The own part is read alone first, for the error.
+    build(own)?;
+    build(&format!("{DEFAULT_FILTER},{own}"))
+}
+
+fn build(filter: &str) -> Result<EnvFilter, LogError> {
+    let parsed = EnvFilter::builder().parse(filter);
+    parsed.map_err(|source| LogError::Filter { filter: filter.to_owned(), source })
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    let message = panic.payload_as_str().unwrap_or("no message");
+    tracing::error!(%location, error = message, "panicked");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::health::Health;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(filter: Option<&str>, format: Format, work: impl FnOnce()) -> Vec<String> {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = subscriber(filter, format, false, move || writer.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, work);
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn json_lines_have_the_fields_beside_the_message() {
+        let lines = logged(None, Format::Json, || tracing::info!(order_id = 7, "order created"));
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(
+            (&line["message"], &line["order_id"], &line["level"]),
+            (&"order created".into(), &7.into(), &"INFO".into())
+        );
+        assert!(line["timestamp"].is_string());
+    }
+
+    #[test]
+    fn pretty_lines_are_for_people() {
+        let lines = logged(None, Format::Pretty, || tracing::info!(order_id = 7, "order created"));
+        assert!(lines[0].contains("INFO") && lines[0].ends_with("order created order_id=7"), "{lines:?}");
+    }
+
+    #[test]
+    fn libraries_are_quiet_unless_they_are_named() {
+        let work = || {
+            tracing::debug!("ours");
+            tracing::info!(target: "sqlx::query", "theirs");
+        };
+        assert_eq!(logged(None, Format::Pretty, work).len(), 0);
+        assert_eq!(logged(Some("debug"), Format::Pretty, work).len(), 1);
+        assert_eq!(logged(Some("debug,sqlx=info"), Format::Pretty, work).len(), 2);
+    }
+
+    #[test]
+    fn a_wrong_filter_is_told() {
+        let error = parse(Some("esteira=loud")).unwrap_err().to_string();
+        assert!(error.starts_with("\"esteira=loud\" is no log filter"), "{error}");
+    }
+
+    #[test]
+    fn a_panic_is_a_log_line_with_its_place() {
+        let lines = logged(None, Format::Pretty, || {
+            std::panic::set_hook(Box::new(log_panic));
+            std::panic::catch_unwind(|| panic!("stock is {}", -1)).unwrap_err();
+            drop(std::panic::take_hook());
+        });
+        assert!(
+            lines[0].contains("panicked location=") && lines[0].ends_with("error=\"stock is -1\""),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn a_stage_logs_each_transition_once() {
+        let lines = logged(None, Format::Pretty, || {
+            let stage = Health::new().stage("dispatcher");
+            for _ in 0..3 {
+                stage.ready();
+            }
+            for reason in ["kafka is away", "kafka is still away"] {
+                stage.paused(reason);
+            }
+            stage.ready();
+        });
+        let told: Vec<&str> = lines.iter().map(|line| line.split_once("health: ").unwrap().1).collect();
+        assert_eq!(
+            told,
+            [
+                "stage ready stage=dispatcher after=starting",
+                "stage paused stage=dispatcher reason=kafka is away",
+                "stage ready stage=dispatcher after=paused",
+            ]
+        );
+    }
+}

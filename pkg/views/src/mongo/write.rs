@@ -1,0 +1,208 @@
+//! Guarded writes without transactions: every guard is part of the query of an upsert.
+//!
+//! The reply to an `update` command has only a total of what matched, but names every statement that failed. So a guard
+//! that does not hold must be a failure of its statement, and an upsert makes it one: finding nothing, the server tries
+//! to insert.
+//! - [`Guard::Absent`] asks for a version that no document has: the insert succeeds, or fails with `DuplicateKey`.
+//! - [`Guard::Version`] must never insert, for its document may have been deleted meanwhile, and its few fields must not
+//!   bring that back. It asks on insert, and only then, for another `_id` than its query's, which fails with
+//!   `ImmutableField`, or with `DuplicateKey`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bson::{Bson, Document as BsonDocument, doc};
+use futures::TryStreamExt;
+use mongodb::Database;
+use tracing::warn;
+
+use super::CALL_TIMEOUT;
+use super::codec::{self, id_to_bson, no_version};
+use super::command::{self, Reply};
+use super::error::{DUPLICATE_KEY, IMMUTABLE_FIELD, within};
+use crate::port::collection::Collection;
+use crate::port::document::{DocId, VERSION};
+use crate::port::error::ViewsError;
+use crate::port::write::{Guard, Outcome, Write};
+
+/// No document has it as its version or its id.
+const NEVER: i64 = -1;
+const UPSERT_ATTEMPTS: u32 = 5;
+
+/// Upserts, puts and deletes, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Upsert,
+    Put,
+    Delete,
+}
+
+/// Writes of one kind to one collection: one command. Each with its position in the call.
+type Group<'a> = Vec<(usize, &'a Write)>;
+
+pub(super) async fn apply(database: &Database, writes: &[Write]) -> Result<Vec<Outcome>, ViewsError> {
+    for write in writes {
+        write.check()?;
+    }
+    let mut groups: BTreeMap<(Kind, &str), (&Collection, Group<'_>)> = BTreeMap::new();
+    for (position, write) in writes.iter().enumerate() {
+        let (collection, _) = write.target();
+        groups
+            .entry((kind(write), collection.name))
+            .or_insert((collection, Vec::new()))
+            .1
+            .push((position, write));
+    }
+    let mut outcomes = vec![Outcome::Applied; writes.len()];
+    for ((kind, _), (collection, group)) in groups {
+        match kind {
+            Kind::Upsert => upsert(database, collection, group).await?,
+            Kind::Put => put(database, collection, &group, &mut outcomes).await?,
+            Kind::Delete => delete(database, collection, &group, &mut outcomes).await?,
+        }
+    }
+    Ok(outcomes)
+}
+
+fn kind(write: &Write) -> Kind {
+    match write {
+        Write::Upsert { .. } => Kind::Upsert,
+        Write::Put { .. } => Kind::Put,
+        Write::Delete { .. } => Kind::Delete,
+    }
+}
+
+/// Two upserts of one new document may both try to insert it; the one that came second finds it the next time.
+async fn upsert(
+    database: &Database,
+    collection: &Collection,
+    mut group: Group<'_>,
+) -> Result<(), ViewsError> {
+    let mut attempt = 1;
+    loop {
+        let reply = command::update(database, collection, &statements(collection, &group)).await?;
+        let lost = |failure: &&command::Failure| failure.code == DUPLICATE_KEY && attempt < UPSERT_ATTEMPTS;
+        if let Some(failure) = reply.failures.iter().find(|failure| !lost(failure)) {
+            return Err(failure.error());
+        }
+        if reply.failures.is_empty() {
+            return Ok(());
+        }
+        group = reply.failures.iter().map(|failure| group[failure.position]).collect();
+        attempt += 1;
+    }
+}
+
+async fn put(
+    database: &Database,
+    collection: &Collection,
+    group: &Group<'_>,
+    outcomes: &mut [Outcome],
+) -> Result<(), ViewsError> {
+    let reply = command::update(database, collection, &statements(collection, group)).await?;
+    bury(database, collection, group, &reply, outcomes).await?;
+    for failure in &reply.failures {
+        if ![DUPLICATE_KEY, IMMUTABLE_FIELD].contains(&failure.code) {
+            return Err(failure.error());
+        }
+        outcomes[group[failure.position].0] = Outcome::Stale;
+    }
+    Ok(())
+}
+
+/// Deletes what a put with a version inserted, should a server do so after all: a document that was deleted after the
+/// caller had read it, back with some of its fields only. It goes whatever its version is by now, because what was
+/// built on top of it is no more real.
+async fn bury(
+    database: &Database,
+    collection: &Collection,
+    group: &Group<'_>,
+    reply: &Reply,
+    outcomes: &mut [Outcome],
+) -> Result<(), ViewsError> {
+    let mut graves = Vec::new();
+    for (upserted, inserted) in &reply.upserted {
+        let (position, write) = group[*upserted];
+        if let Write::Put { id, guard: Guard::Version(_), .. } = write {
+            warn!(collection = collection.name, %id, "a deleted document was written to and is deleted again");
+            outcomes[position] = Outcome::Stale;
+            graves.push(doc! { "q": { "_id": inserted }, "limit": 1 });
+        }
+    }
+    command::delete(database, collection, &graves).await?.refuse_failures()
+}
+
+/// The reply has only a total, so that when some guard did not hold, what is left tells which.
+async fn delete(
+    database: &Database,
+    collection: &Collection,
+    group: &Group<'_>,
+    outcomes: &mut [Outcome],
+) -> Result<(), ViewsError> {
+    let reply = command::delete(database, collection, &statements(collection, group)).await?;
+    reply.refuse_failures()?;
+    if reply.matched == group.len() as u64 {
+        return Ok(());
+    }
+    let left = versions(database, collection, group).await?;
+    for (position, write) in group {
+        if let Write::Delete { id, guard: Some(guard), .. } = write
+            && left.get(id).is_some_and(|version| version != guard)
+        {
+            outcomes[*position] = Outcome::Stale;
+        }
+    }
+    Ok(())
+}
+
+async fn versions(
+    database: &Database,
+    collection: &Collection,
+    group: &Group<'_>,
+) -> Result<HashMap<DocId, i64>, ViewsError> {
+    let ids: Vec<Bson> = group.iter().map(|(_, write)| id_to_bson(write.target().1)).collect();
+    let documents = database.collection::<BsonDocument>(collection.name);
+    let found = documents.find(doc! { "_id": { "$in": ids } }).projection(doc! { VERSION: 1 });
+    let found: Vec<_> = within(CALL_TIMEOUT, async { found.await?.try_collect().await }).await?;
+    found
+        .into_iter()
+        .map(|document| {
+            codec::from_bson(collection, document).map(|document| (document.id.clone(), document.version()))
+        })
+        .collect()
+}
+
+fn statements(collection: &Collection, group: &Group<'_>) -> Vec<BsonDocument> {
+    group.iter().map(|(_, write)| statement(collection, write)).collect()
+}
+
+fn statement(collection: &Collection, write: &Write) -> BsonDocument {
+    match write {
+        Write::Put { id, guard, set, .. } => {
+            let mut update = codec::update(collection, set);
+            let version = match guard {
+                Guard::Absent => Bson::Int64(NEVER),
+                Guard::Version(0) => no_version().into(),
+                Guard::Version(version) => Bson::Int64(*version),
+            };
+            if matches!(guard, Guard::Version(_)) {
+                update.insert("$setOnInsert", doc! { "_id": NEVER });
+            } else if !set.contains_key(VERSION) {
+                // An insert takes the values that the query asks for.
+                update.insert("$unset", doc! { VERSION: "" });
+            }
+            doc! { "q": { "_id": id_to_bson(id), VERSION: version }, "u": update, "upsert": true }
+        }
+        Write::Upsert { id, set, .. } => {
+            doc! { "q": { "_id": id_to_bson(id) }, "u": codec::update(collection, set), "upsert": true }
+        }
+        Write::Delete { id, guard, .. } => {
+            let mut query = doc! { "_id": id_to_bson(id) };
+            match guard {
+                Some(0) => query.insert(VERSION, no_version()),
+                Some(version) => query.insert(VERSION, *version),
+                None => None,
+            };
+            doc! { "q": query, "limit": 1 }
+        }
+    }
+}

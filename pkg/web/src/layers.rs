@@ -1,0 +1,171 @@
+//! What surrounds every route: problems for all errors, panics, time and size limits.
+
+use std::any::Any;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::problem::{Problem, render};
+use crate::server::Limits;
+
+/// How much of a refused body is read and thrown away, in times of the limit, so that the client gets to read the 413.
+const DRAIN_TIMES: usize = 16;
+/// The longest plain text of a framework's rejection that is kept as the detail, in bytes.
+const REJECTION_MAX: usize = 4096;
+
+/// Wraps a router so that every error, whoever made it, is an RFC 9457 problem: the router's own 404 and 405, axum's
+/// rejections, panics (500), a body over the limit (413) and a handler over the time (503).
+pub fn protect(router: Router, limits: &Limits) -> Router {
+    let limit = BodyLimit(limits.body);
+    router
+        .layer(DefaultBodyLimit::max(limits.body))
+        .layer(from_fn_with_state(limit, limit_body))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(problems))
+}
+
+/// The most bytes a body may have, for whoever has to name it.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyLimit(usize);
+
+impl BodyLimit {
+    /// The limit of the router this request went through.
+    pub(crate) fn of(request: &Request) -> usize {
+        request.extensions().get::<Self>().map_or(usize::MAX, |limit| limit.0)
+    }
+}
+
+/// Refuses a body that says it is too large; one that does not say is cut off where it is read.
+async fn limit_body(State(limit): State<BodyLimit>, mut request: Request, next: Next) -> Response {
+    let length =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > limit.0) {
+        drain(request, limit.0.saturating_mul(DRAIN_TIMES)).await;
+        return Problem::body_too_large(limit.0).into_response();
+    }
+    request.extensions_mut().insert(limit);
+    next.run(request).await
+}
+
+/// A client that waits for `100 Continue` has sent nothing and is answered at once.
+async fn drain(request: Request, most: usize) {
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let mut body = request.into_body();
+    let mut read = 0;
+    while read <= most
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        read += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature tower-http wants")]
+fn panicked(payload: Box<dyn Any + Send>) -> Response {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    Problem::panicked(text.unwrap_or("no message")).into_response()
+}
+
+/// Completes problems with the path, turns other errors into problems and logs causes.
+async fn problems(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if is_error(response.status()) {
+        response = with_problem(&method, &path, response).await;
+    }
+    let status = response.status().as_u16();
+    tracing::debug!(%method, path, status, elapsed = ?started.elapsed(), "request answered");
+    response
+}
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+async fn with_problem(method: &Method, path: &str, mut response: Response) -> Response {
+    let problem = response.extensions_mut().remove::<Problem>();
+    let mut problem = match problem {
+        Some(problem) => problem,
+        None if is_bare(response.headers()) => from_bare(method, path, &mut response).await,
+        None => return response,
+    };
+    problem.instance = Some(path.to_owned());
+    log_cause(method, path, &problem);
+    complete(&problem, response)
+}
+
+/// The problem's body under the headers that the router or handler had set (`Allow`, …).
+fn complete(problem: &Problem, response: Response) -> Response {
+    let (parts, _) = response.into_parts();
+    let mut completed = render(problem);
+    for (name, value) in &parts.headers {
+        if *name != header::CONTENT_TYPE
+            && *name != header::CONTENT_LENGTH
+            && !problem.headers.contains_key(name)
+        {
+            completed.headers_mut().append(name, value.clone());
+        }
+    }
+    completed
+}
+
+/// No body, or plain text: what axum, tower-http and a bare status code answer with.
+fn is_bare(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_none_or(|kind| kind.starts_with(b"text/plain"))
+}
+
+async fn from_bare(method: &Method, path: &str, response: &mut Response) -> Problem {
+    let body = std::mem::take(response.body_mut());
+    let text = to_bytes(body, REJECTION_MAX).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let status = response.status();
+    let detail = |general: String| if text.is_empty() { general } else { text.clone() };
+    match status {
+        StatusCode::NOT_FOUND => {
+            Problem::not_found("not_found", detail(format!("there is nothing at {path}")))
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::method_not_allowed(format!("{method} is not allowed at {path}"))
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Problem::unsupported_media_type(detail("unsupported media type".into()))
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            Problem::new(status, "unavailable", detail("the request took too long or a store is away".into()))
+                .with_retry_after(Duration::from_secs(1))
+        }
+        _ if status.is_server_error() => Problem::unexpected(status, text),
+        _ => Problem::new(status, general_code(status), detail(reason(status).to_owned())),
+    }
+}
+
+fn reason(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("request refused")
+}
+
+fn general_code(status: StatusCode) -> String {
+    reason(status).to_ascii_lowercase().replace([' ', '-'], "_").replace('\'', "")
+}
+
+fn log_cause(method: &Method, path: &str, problem: &Problem) {
+    let Some(error) = &problem.cause else { return };
+    let status = problem.status;
+    if status == 500 {
+        tracing::error!(%method, path, status, %error, "request failed");
+    } else {
+        tracing::warn!(%method, path, status, %error, "request refused");
+    }
+}

@@ -1,0 +1,23 @@
+//! The HTTP edge every service shares: problem details, extractors, answers, health, OpenAPI and the server.
+//!
+//! A service builds a [`utoipa_axum::router::OpenApiRouter`], gives it to [`mount`] and serves the result with [`serve`].
+
+mod extract;
+mod fields;
+mod health;
+mod layers;
+mod openapi;
+mod problem;
+mod respond;
+mod server;
+mod token;
+
+pub use extract::{IdempotencyKey, IfMatch, JsonBody, ListPage, OptionalJsonBody, PathId, Traceparent};
+pub use fields::Fields;
+pub use health::health_routes;
+pub use layers::protect;
+pub use openapi::{ApiInfo, CommandProblems, ReadProblems, mount};
+pub use problem::{FieldError, Members, Problem};
+pub use respond::{Created, Envelope, List, Message, Reply, etag};
+pub use server::{BindError, Limits, bind, serve};
+pub use token::{CONSISTENCY_TOKEN, ConsistencyToken};

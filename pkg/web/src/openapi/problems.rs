@@ -1,0 +1,56 @@
+//! The problems that routes have in common, for `responses(CommandProblems)`.
+
+use std::collections::BTreeMap;
+
+use utoipa::IntoResponses;
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
+
+/// The problems of a route that reads.
+pub struct ReadProblems;
+
+/// The problems of a route that commands.
+pub struct CommandProblems;
+
+const READ: [(&str, &str); 4] = [
+    ("400", "Invalid id or parameter"),
+    ("404", "There is no such resource"),
+    ("500", "A fault of the service"),
+    ("503", "A store is away or the request took too long; try again after `Retry-After`"),
+];
+
+const COMMAND: [(&str, &str); 10] = [
+    ("400", "Unreadable or invalid body or id, or not possible in this state"),
+    ("404", "There is no such resource, or one that the body refers to"),
+    ("409", "Another resource or request is in the way"),
+    ("412", "`If-Match` lost to a newer version"),
+    ("413", "The body is too large"),
+    ("415", "The body is not `application/json`"),
+    ("422", "`Idempotency-Key` was used with another body, or a rule refused the request"),
+    ("429", "Too many commands are waiting; try again after `Retry-After`"),
+    ("500", "A fault of the service"),
+    ("503", "A store is away or the request took too long; try again after `Retry-After`"),
+];
+
+impl IntoResponses for ReadProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        described(&READ)
+    }
+}
+
+impl IntoResponses for CommandProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        described(&COMMAND)
+    }
+}
+
+fn described(problems: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
+    problems.iter().map(|(status, description)| ((*status).to_owned(), problem(description).into())).collect()
+}
+
+fn problem(description: &str) -> Response {
+    let schema = Ref::from_schema_name("Problem");
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", Content::new(Some(schema)))
+        .build()
+}

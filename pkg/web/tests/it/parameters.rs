@@ -1,0 +1,68 @@
+//! Ids, pages and headers as handlers get them.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::routing::get as on_get;
+use esteira_web::{ConsistencyToken, IdempotencyKey, IfMatch, ListPage, PathId, Reply, Traceparent};
+
+use crate::client::{Answer, get, send};
+
+fn router() -> Router {
+    Router::new()
+        .route("/users", on_get(async |page: ListPage| format!("{} {}", page.limit, page.after)))
+        .route("/users/{id}", on_get(async |PathId(id): PathId| id.to_string()))
+        .route(
+            "/headers",
+            on_get(
+                async |token: Option<ConsistencyToken>,
+                       IfMatch(versions): IfMatch,
+                       key: IdempotencyKey,
+                       trace: Traceparent| {
+                    Reply::ok((token.map(|token| token.to_string()), versions, key.0, trace.0))
+                },
+            ),
+        )
+}
+
+async fn with_header(name: &str, value: &[u8]) -> Answer {
+    let request = Request::get("/headers").header(name, HeaderValue::from_bytes(value).unwrap());
+    send(router(), request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn an_id_is_a_positive_integer() {
+    assert_eq!(get(router(), "/users/7").await.json, 7);
+    for id in ["abc", "0", "-1", "1.5", "9223372036854775808", "%ff", "%20"] {
+        let path = format!("/users/{id}");
+        let answer = get(router(), &path).await;
+        assert_eq!(answer.problem(400, &path), "invalid_data");
+        assert_eq!(answer.fields(), ["id"], "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_has_a_limit_and_a_start() {
+    assert_eq!(get(router(), "/users").await.json, "500 0");
+    assert_eq!(get(router(), "/users?limit=2&after=9").await.json, "2 9");
+    assert_eq!(get(router(), "/users?limit=501&after=x").await.fields(), ["limit", "after"]);
+}
+
+#[tokio::test]
+async fn headers_are_read_or_absent() {
+    assert_eq!(get(router(), "/headers").await.json, serde_json::json!([null, null, null, null]));
+    assert_eq!(with_header("if-match", b"\"3\"").await.json[1][0], 3);
+    assert_eq!(with_header("idempotency-key", b"abc").await.json[2], "abc");
+    assert_eq!(with_header("x-consistency-token", b"order:7:3").await.json[0], "order:7:3");
+    assert_eq!(with_header("traceparent", b"nonsense").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_malformed_header_is_a_400_that_names_it() {
+    let cases = [("If-Match", &b"3"[..]), ("Idempotency-Key", b"a b"), ("X-Consistency-Token", b"order:7")];
+    for (name, value) in cases {
+        let answer = with_header(&name.to_lowercase(), value).await;
+        assert_eq!(answer.problem(400, "/headers"), "invalid_data");
+        assert_eq!(answer.fields(), [name]);
+    }
+}

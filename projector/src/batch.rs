@@ -1,0 +1,189 @@
+//! One micro-batch: load, fold, write guarded, park, wake what waited behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Utc;
+use esteira_bus::{ErrorClass, Outage};
+use esteira_views::{DocId, PARKED, ViewsError, Write};
+
+use crate::dead::away;
+use crate::gate::{self, Current, Verdict};
+use crate::incoming::{Incoming, Key, Pending, by_key};
+use crate::parked::{ParkedEvent, ParkingPlace, State};
+use crate::projector::Projector;
+use crate::store::{self, Change};
+use crate::{enrich, facets};
+
+/// What a round leaves to do.
+struct Round {
+    /// The aggregates as they are now.
+    written: BTreeMap<Key, Current>,
+    /// Events whose aggregate was changed by another worker meanwhile.
+    stale: Vec<Incoming>,
+    /// Events to park, with what became of them.
+    left: Vec<(Incoming, Verdict)>,
+    /// Parked documents whose event is in its view now.
+    done: Vec<String>,
+}
+
+impl Projector {
+    /// Applies what can be applied of `incoming` and parks the rest.
+    pub(crate) async fn apply(&self, incoming: Vec<Incoming>) -> Result<(), Outage> {
+        let mut pending = by_key(incoming);
+        while !pending.is_empty() {
+            pending = match self.round(&mut pending).await {
+                Ok(next) => by_key(next),
+                Err(ViewsError::Rejected(error)) => self.one_by_one(pending, &error).await?,
+                Err(unavailable @ ViewsError::Unavailable(_)) => return Err(away(unavailable)),
+            };
+        }
+        Ok(())
+    }
+
+    /// One pass over `pending`; what comes back is to be passed again.
+    async fn round(&self, pending: &mut Pending) -> Result<Vec<Incoming>, ViewsError> {
+        enrich::enrich(self.views.as_ref(), pending).await?;
+        let round = self.fold_and_write(pending).await?;
+        self.park(&round.left).await?;
+        self.forget(&round.done).await?;
+        facets::follow(self.views.as_ref(), &round.written).await?;
+        self.seen.send_modify(|writes| *writes += 1);
+        let mut next = round.stale;
+        next.extend(self.woken(&round.written, &round.left).await?);
+        Ok(next)
+    }
+
+    async fn fold_and_write(&self, pending: &Pending) -> Result<Round, ViewsError> {
+        let keys: Vec<Key> = pending.keys().copied().collect();
+        let before = store::load(self.views.as_ref(), &keys).await?;
+        let mut written = before.clone();
+        let mut folded = Vec::with_capacity(pending.len());
+        for (key, events) in pending {
+            let mut events = events.clone();
+            gate::sort(&mut events);
+            let verdicts = gate::fold(written.entry(*key).or_default(), &events);
+            folded.push((*key, events, verdicts));
+        }
+        let changes: Vec<Change<'_>> = folded
+            .iter()
+            .filter_map(|(key, _, _)| {
+                Some(Change { key: *key, before: before.get(key)?, after: written.get(key)? })
+            })
+            .filter(|change| change.after.deleted || change.after.view != change.before.view)
+            .collect();
+        let stale = store::write(self.views.as_ref(), &changes).await?;
+        written.retain(|key, _| !stale.contains(key));
+        Ok(sort_out(folded, &stale, written))
+    }
+
+    /// Parks early events durably, and failed ones with their next attempt; the last failure is a dead letter.
+    async fn park(&self, left: &[(Incoming, Verdict)]) -> Result<(), ViewsError> {
+        let now = Utc::now();
+        let mut writes = Vec::new();
+        for (incoming, verdict) in left {
+            match verdict {
+                Verdict::Applied | Verdict::Skipped => {}
+                Verdict::Early if incoming.parked.is_some() => {}
+                Verdict::Early => writes.push(ParkedEvent::waiting(incoming, &self.group).upsert()?),
+                Verdict::Failed(error) => {
+                    let parked = ParkedEvent::failed(incoming, &self.group, error, now);
+                    if parked.state == State::Dead {
+                        let letter = self.publish_dead(&parked, ErrorClass::Failed, now).await;
+                        letter.map_err(|Outage(reason)| ViewsError::Unavailable(reason))?;
+                    }
+                    writes.push(parked.upsert()?);
+                }
+            }
+        }
+        if !writes.is_empty() {
+            self.views.write(writes).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, done: &[String]) -> Result<(), ViewsError> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let delete =
+            |id: &String| Write::Delete { collection: &PARKED, id: DocId::Text(id.clone()), guard: None };
+        self.views.write(done.iter().map(delete).collect()).await.map(drop)
+    }
+
+    /// What waited right behind the batch. An aggregate that has just had an event parked is read again: its
+    /// predecessor may have been applied by another worker between our read and our park.
+    async fn woken(
+        &self,
+        written: &BTreeMap<Key, Current>,
+        left: &[(Incoming, Verdict)],
+    ) -> Result<Vec<Incoming>, ViewsError> {
+        let parked: Vec<Key> =
+            left.iter().map(|(incoming, _)| incoming.key()).collect::<BTreeSet<_>>().into_iter().collect();
+        let fresh = store::load(self.views.as_ref(), &parked).await?;
+        let version =
+            |key: &Key, current: &Current| fresh.get(key).map_or(current.version, |fresh| fresh.version);
+        let failed: BTreeSet<Key> = left
+            .iter()
+            .filter(|(_, verdict)| matches!(verdict, Verdict::Failed(_)))
+            .map(|(incoming, _)| incoming.key())
+            .collect();
+        let heads: Vec<(Key, i64)> = written
+            .iter()
+            .filter(|(key, _)| !failed.contains(key))
+            .map(|(key, current)| (*key, version(key, current)))
+            .collect();
+        self.parking_place().successors(&heads).await
+    }
+
+    /// Finds which aggregate the store refuses: its first event fails, the others go on.
+    async fn one_by_one(&self, pending: Pending, error: &str) -> Result<Pending, Outage> {
+        if pending.len() == 1 {
+            let mut events: Vec<Incoming> = pending.into_values().flatten().collect();
+            gate::sort(&mut events);
+            let mut events = events.into_iter();
+            let first = events.next().map(|first| (first, Verdict::Failed(error.to_owned())));
+            let left: Vec<_> = first.into_iter().chain(events.map(|event| (event, Verdict::Early))).collect();
+            self.park(&left).await.map_err(away)?;
+            return Ok(Pending::new());
+        }
+        let mut next = Vec::new();
+        for (key, events) in pending {
+            let mut alone = Pending::from([(key, events)]);
+            match self.round(&mut alone).await {
+                Ok(more) => next.extend(more),
+                Err(ViewsError::Rejected(error)) => {
+                    Box::pin(self.one_by_one(alone, &error)).await?;
+                }
+                Err(unavailable @ ViewsError::Unavailable(_)) => return Err(away(unavailable)),
+            }
+        }
+        Ok(by_key(next))
+    }
+
+    pub(crate) fn parking_place(&self) -> ParkingPlace<'_> {
+        ParkingPlace { views: self.views.as_ref(), topics: &self.topics, group: &self.group }
+    }
+}
+
+fn sort_out(
+    folded: Vec<(Key, Vec<Incoming>, Vec<Verdict>)>,
+    stale: &BTreeSet<Key>,
+    written: BTreeMap<Key, Current>,
+) -> Round {
+    let mut round = Round { written, stale: Vec::new(), left: Vec::new(), done: Vec::new() };
+    for (key, events, verdicts) in folded {
+        if stale.contains(&key) {
+            round.stale.extend(events);
+            continue;
+        }
+        for (incoming, verdict) in events.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Applied | Verdict::Skipped => {
+                    round.done.extend(incoming.parked.map(|parked| parked.id))
+                }
+                Verdict::Early | Verdict::Failed(_) => round.left.push((incoming, verdict)),
+            }
+        }
+    }
+    round
+}

@@ -1,0 +1,107 @@
+//! Dead letters: published to the topic's queue first, then recorded where they hold their aggregate back.
+
+use chrono::{DateTime, Utc};
+use esteira_bus::{ErrorClass, Failure, Outage, PublishError, Record, dead_letter};
+use esteira_events::{AggregateKind, EventType};
+use esteira_sql::Timestamp;
+use esteira_views::{DocId, PARKED};
+
+use crate::parked::{ParkedEvent, State};
+use crate::projector::Projector;
+
+/// A record that is no event.
+pub(crate) struct Undecodable {
+    pub(crate) record: Record,
+    pub(crate) error: String,
+}
+
+impl Projector {
+    /// Dead-letters records that no retry can help.
+    pub(crate) async fn bury_undecodable(&self, records: Vec<Undecodable>) -> Result<(), Outage> {
+        for Undecodable { record, error } in records {
+            let parked = self.undecodable_parked(&record, &error);
+            let known = self.views.get(&PARKED, &[DocId::Text(parked.id.clone())]).await.map_err(away)?;
+            if known.is_empty() {
+                self.publish_dead(&parked, ErrorClass::Undecodable, Utc::now()).await?;
+                self.views.write(vec![parked.upsert().map_err(away)?]).await.map_err(away)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes the dead letter of `parked`. While the queue cannot be written nothing is committed.
+    pub(crate) async fn publish_dead(
+        &self,
+        parked: &ParkedEvent,
+        class: ErrorClass,
+        now: DateTime<Utc>,
+    ) -> Result<(), Outage> {
+        let error = parked.error.as_deref().unwrap_or_default();
+        let first_failure_ms = parked.first_failure_at.map_or(now.timestamp_millis(), Timestamp::as_millis);
+        let failure = Failure {
+            group: &self.group,
+            error,
+            class,
+            attempts: parked.attempts.max(1),
+            first_failure_ms,
+            now,
+        };
+        let letter = dead_letter(&parked.record, &failure);
+        let topic = letter.topic.clone();
+        match self.log.publish(vec![letter]).await.pop() {
+            Some(Ok(at)) => {
+                let source = &parked.record;
+                tracing::error!(
+                    topic = %source.topic, partition = source.partition, offset = source.offset,
+                    dlq_partition = at.partition, dlq_offset = at.offset, class = class.as_str(), %error,
+                    "record dead-lettered"
+                );
+                Ok(())
+            }
+            Some(Err(PublishError::Rejected(error) | PublishError::Unavailable(error))) => {
+                Err(Outage(format!("{topic} cannot be written: {error}")))
+            }
+            None => Err(Outage(format!("{topic} did not answer"))),
+        }
+    }
+
+    /// Aggregate and sequence come from key and `ce_sequence` where they can: then what follows waits behind the letter.
+    fn undecodable_parked(&self, record: &Record, error: &str) -> ParkedEvent {
+        let kind = self
+            .topics
+            .event_type(&record.topic)
+            .map_or("record", |event: EventType| kind_name(event.aggregate()));
+        let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()?.parse::<i64>().ok());
+        let sequence = record.header("ce_sequence").and_then(|text| text.parse::<i64>().ok());
+        let id = match (key, sequence) {
+            (Some(key), Some(sequence)) => format!("{kind}:{key}:{sequence}"),
+            _ => format!("{}:{}:{}", record.topic, record.partition, record.offset),
+        };
+        let now = Timestamp::now();
+        ParkedEvent {
+            id,
+            group: self.group.clone(),
+            aggregate: kind.to_owned(),
+            aggregate_id: key.unwrap_or(0),
+            sequence,
+            event_id: record.header("ce_id").map(str::to_owned),
+            state: State::Dead,
+            attempts: 1,
+            next_attempt_at: None,
+            parked_at: now,
+            first_failure_at: Some(now),
+            error: Some(error.to_owned()),
+            record: record.clone(),
+        }
+    }
+}
+
+fn kind_name(kind: AggregateKind) -> &'static str {
+    kind.as_str()
+}
+
+/// Whatever the views store says about the belt's own documents, the belt cannot go on without them.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(crate) fn away(error: esteira_views::ViewsError) -> Outage {
+    Outage(error.to_string())
+}

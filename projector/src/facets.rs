@@ -1,0 +1,74 @@
+//! The user facet of an order follows its user.
+//!
+//! User and order may be written by different workers at the same time, so both paths write first and look at
+//! the other side then: one of them sees the other's write. A facet is replaced only by a newer one.
+
+use std::collections::BTreeMap;
+
+use esteira_events::AggregateKind;
+use esteira_views::{DocId, Fields, Filter, ORDERS, USERS, UserView, Views, ViewsError, from_document};
+use serde_json::json;
+
+use crate::gate::Current;
+use crate::incoming::Key;
+use crate::projections::View;
+
+/// Brings facets up after `written`, the aggregates that a batch applied or found applied.
+pub(crate) async fn follow(views: &dyn Views, written: &BTreeMap<Key, Current>) -> Result<(), ViewsError> {
+    let mut updates: Vec<(Vec<Filter>, Fields)> = written
+        .values()
+        .filter_map(|current| match &current.view {
+            // A new user has no orders yet, unless they overtook it.
+            Some(View::User(user)) => Some((vec![Filter::eq("user_id", user.id)], user)),
+            _ => None,
+        })
+        .map(|(filters, user)| newer(filters, user))
+        .collect();
+    updates.extend(behind(views, written).await?);
+    if !updates.is_empty() {
+        views.update_where(&ORDERS, updates).await?;
+    }
+    Ok(())
+}
+
+/// Orders of the batch whose user has moved on since their facet was taken.
+async fn behind(
+    views: &dyn Views,
+    written: &BTreeMap<Key, Current>,
+) -> Result<Vec<(Vec<Filter>, Fields)>, ViewsError> {
+    let orders: Vec<_> = written
+        .iter()
+        .filter(|((kind, _), _)| *kind == AggregateKind::Order)
+        .filter_map(|(_, current)| match &current.view {
+            Some(View::Order(order)) => Some(order),
+            _ => None,
+        })
+        .collect();
+    let mut ids: Vec<DocId> = orders.iter().map(|order| DocId::Int(order.user_id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut users = BTreeMap::new();
+    for document in views.get(&USERS, &ids).await? {
+        let user: UserView = from_document(document)?;
+        users.insert(user.id, user);
+    }
+    Ok(orders
+        .into_iter()
+        .filter_map(|order| Some((order, users.get(&order.user_id)?)))
+        .filter(|(order, user)| order.user.version < user.version)
+        .map(|(order, user)| newer(vec![Filter::eq("_id", order.id)], user))
+        .collect())
+}
+
+fn newer(mut filters: Vec<Filter>, user: &UserView) -> (Vec<Filter>, Fields) {
+    filters.push(Filter::less_than("user.version", user.version));
+    let set = [
+        ("user.name", json!(user.name)),
+        ("user.email", json!(user.email)),
+        ("user.version", json!(user.version)),
+    ];
+    (filters, set.into_iter().map(|(path, value)| (path.to_owned(), value)).collect())
+}

@@ -1,0 +1,92 @@
+//! The gate: which of an aggregate's events are applied now, skipped, or parked.
+
+use esteira_events::Event;
+
+use crate::incoming::Incoming;
+use crate::projections::{View, project, project_unsequenced};
+
+/// The ids of unsequenced events that a document remembers. Go publishes each event three times in a row.
+const REMEMBERED: usize = 64;
+
+/// An aggregate's view as it was loaded, and as the events leave it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Current {
+    pub(crate) view: Option<View>,
+    /// The sequence that view or tombstone has.
+    pub(crate) version: i64,
+    pub(crate) deleted: bool,
+}
+
+/// What the gate says of one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Applied,
+    /// The view, or its tombstone, has it.
+    Skipped,
+    /// Its predecessor, or its document, is not there yet.
+    Early,
+    /// It cannot be applied; what follows it waits.
+    Failed(String),
+}
+
+/// Folds `events`, sorted by sequence, into `current`; one verdict each.
+pub(crate) fn fold(current: &mut Current, events: &[Incoming]) -> Vec<Verdict> {
+    events.iter().map(|incoming| pass(current, &incoming.event)).collect()
+}
+
+/// Sorts by sequence; unsequenced events come last, when the document is as far as it gets.
+pub(crate) fn sort(events: &mut [Incoming]) {
+    events.sort_by_key(|incoming| incoming.event.sequence().unwrap_or(i64::MAX));
+}
+
+fn pass(current: &mut Current, event: &Event) -> Verdict {
+    match event.sequence() {
+        Some(sequence) if sequence <= current.version => Verdict::Skipped,
+        Some(sequence) if sequence > current.version + 1 => Verdict::Early,
+        Some(sequence) => sequenced(current, event, sequence),
+        None if current.deleted => Verdict::Skipped,
+        None => unsequenced(current, event),
+    }
+}
+
+fn sequenced(current: &mut Current, event: &Event, sequence: i64) -> Verdict {
+    match project(current.view.clone(), event) {
+        Err(misfit) => Verdict::Failed(misfit.to_string()),
+        Ok(mut next) => {
+            if let Some(view) = &mut next {
+                view.set_version(sequence);
+            }
+            current.deleted = next.is_none();
+            current.view = next;
+            current.version = sequence;
+            Verdict::Applied
+        }
+    }
+}
+
+fn unsequenced(current: &mut Current, event: &Event) -> Verdict {
+    let event_id = event.meta.event_id.to_string();
+    let Some(mut view) = current.view.clone() else { return Verdict::Early };
+    if view.applied().as_ref().is_some_and(|applied| applied.contains(&event_id)) {
+        return Verdict::Skipped;
+    }
+    match project_unsequenced(view, event) {
+        Err(misfit) => Verdict::Failed(misfit.to_string()),
+        Ok(Some(mut view)) => {
+            remember(view.applied().get_or_insert_default(), event_id);
+            current.view = Some(view);
+            Verdict::Applied
+        }
+        Ok(None) => {
+            current.view = None;
+            current.deleted = true;
+            Verdict::Applied
+        }
+    }
+}
+
+fn remember(applied: &mut Vec<String>, event_id: String) {
+    applied.push(event_id);
+    let surplus = applied.len().saturating_sub(REMEMBERED);
+    applied.drain(..surplus);
+}

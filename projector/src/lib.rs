@@ -1,0 +1,19 @@
+//! The projector: events to views, gated on their sequence.
+//!
+//! Topics are per event type, so the log gives no order across them. The gate applies an event when it is the
+//! next of its aggregate, skips what the document has, and parks what arrives early, durably. A document and
+//! its version are one write, so an event is applied once however often it comes.
+
+mod batch;
+mod dead;
+mod enrich;
+mod facets;
+mod gate;
+mod incoming;
+mod parked;
+mod projections;
+mod projector;
+mod store;
+
+pub use projections::{View, project};
+pub use projector::{GROUP, Projector, TOPICS};

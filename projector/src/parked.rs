@@ -1,0 +1,193 @@
+//! The parking place: events that came early, or failed and wait for their next attempt.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use esteira_bus::Record;
+use esteira_events::{Event, Topics};
+use esteira_sql::Timestamp;
+use esteira_views::{
+    DocId, Document, Filter, PARKED, Query, Scalar, Sort, Views, ViewsError, Write, from_document,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::incoming::{Incoming, Key, Parked, parked_id};
+
+/// The attempts of an event that fails for its own reason, before it is dead-lettered (after 1, 2, 4, 8, 16 s).
+pub(crate) const ATTEMPTS: u32 = 5;
+/// The most events of one aggregate that one look takes out.
+const CHAIN: u32 = 256;
+
+/// What a parked event waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Its predecessor, or its document.
+    Waiting,
+    /// Its next attempt.
+    Retry,
+    /// An operator: it is in the dead letter queue.
+    Dead,
+}
+
+/// A parked document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ParkedEvent {
+    pub(crate) id: String,
+    pub(crate) group: String,
+    pub(crate) aggregate: String,
+    pub(crate) aggregate_id: i64,
+    pub(crate) sequence: Option<i64>,
+    pub(crate) event_id: Option<String>,
+    pub(crate) state: State,
+    #[serde(default)]
+    pub(crate) attempts: u32,
+    pub(crate) next_attempt_at: Option<Timestamp>,
+    pub(crate) parked_at: Timestamp,
+    pub(crate) first_failure_at: Option<Timestamp>,
+    pub(crate) error: Option<String>,
+    pub(crate) record: Record,
+}
+
+impl ParkedEvent {
+    pub(crate) fn waiting(incoming: &Incoming, group: &str) -> Self {
+        let (kind, id) = incoming.key();
+        Self {
+            id: incoming.parked_id(),
+            group: group.to_owned(),
+            aggregate: kind.to_string(),
+            aggregate_id: id,
+            sequence: incoming.event.sequence(),
+            event_id: Some(incoming.event.meta.event_id.to_string()),
+            state: State::Waiting,
+            attempts: 0,
+            next_attempt_at: None,
+            parked_at: Timestamp::now(),
+            first_failure_at: None,
+            error: None,
+            record: incoming.record.clone(),
+        }
+    }
+
+    /// The event after one more failed attempt; `Dead` when there is none left.
+    pub(crate) fn failed(incoming: &Incoming, group: &str, error: &str, now: DateTime<Utc>) -> Self {
+        let before = incoming.parked.as_ref();
+        let attempts = before.map_or(0, |parked| parked.attempts) + 1;
+        let first = before.and_then(|parked| parked.first_failure_ms).and_then(Timestamp::from_millis);
+        let next = (attempts <= ATTEMPTS).then(|| now + TimeDelta::seconds(1 << (attempts - 1)));
+        Self {
+            state: if next.is_some() { State::Retry } else { State::Dead },
+            attempts,
+            next_attempt_at: next.map(Timestamp::from),
+            first_failure_at: first.or(Some(now.into())),
+            error: Some(error.to_owned()),
+            ..Self::waiting(incoming, group)
+        }
+    }
+
+    pub(crate) fn upsert(&self) -> Result<Write, ViewsError> {
+        let Document { id, mut body } = esteira_views::to_document(self)?;
+        // A field that an earlier state had is removed, not kept.
+        for (field, value) in
+            [("next_attempt_at", self.next_attempt_at.is_none()), ("error", self.error.is_none())]
+        {
+            if value {
+                body.insert(field.to_owned(), Value::Null);
+            }
+        }
+        Ok(Write::Upsert { collection: &PARKED, id, set: body })
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        match self.state {
+            State::Waiting => true,
+            State::Retry => self.next_attempt_at.is_none_or(|at| at <= now),
+            State::Dead => false,
+        }
+    }
+
+    /// The event again. What was parked was decoded once, so an error here means that the document was tampered with.
+    pub(crate) fn into_incoming(self, topics: &Topics) -> Option<Incoming> {
+        let event_type = topics.event_type(&self.record.topic)?;
+        let event = Event::decode(event_type, self.record.value.as_deref()).ok()?;
+        let parked = Parked {
+            id: self.id,
+            attempts: self.attempts,
+            first_failure_ms: self.first_failure_at.map(Timestamp::as_millis),
+        };
+        Some(Incoming { event, record: self.record, parked: Some(parked) })
+    }
+}
+
+/// Reading the parking place of one consumer group.
+pub(crate) struct ParkingPlace<'a> {
+    pub(crate) views: &'a dyn Views,
+    pub(crate) topics: &'a Topics,
+    pub(crate) group: &'a str,
+}
+
+impl ParkingPlace<'_> {
+    /// What waits right behind `heads`, each an aggregate and its version, with all that follows it.
+    pub(crate) async fn successors(&self, heads: &[(Key, i64)]) -> Result<Vec<Incoming>, ViewsError> {
+        let ids: Vec<DocId> =
+            heads.iter().map(|(key, version)| DocId::Text(parked_id(*key, version + 1))).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for first in self.due(self.views.get(&PARKED, &ids).await?)? {
+            let filters = vec![
+                Filter::eq("group", self.group),
+                Filter::eq("aggregate", first.aggregate.as_str()),
+                Filter::eq("aggregate_id", first.aggregate_id),
+                Filter::Range { path: "sequence".into(), from: first.sequence.map(Scalar::Int), to: None },
+            ];
+            let query = Query { filters, sort: Sort::ascending("sequence"), after: None, limit: CHAIN };
+            found.extend(self.due(self.views.find(&PARKED, &query).await?)?);
+        }
+        Ok(self.incoming(found))
+    }
+
+    /// Failed events whose next attempt is due.
+    pub(crate) async fn retries(&self, limit: u32) -> Result<Vec<Incoming>, ViewsError> {
+        let filters = vec![
+            Filter::eq("group", self.group),
+            Filter::eq("state", "retry"),
+            Filter::Range { path: "next_attempt_at".into(), from: None, to: Some(Utc::now().into()) },
+        ];
+        let query = Query { filters, sort: Sort::ascending("next_attempt_at"), after: None, limit };
+        let due = self.due(self.views.find(&PARKED, &query).await?)?;
+        Ok(self.incoming(due))
+    }
+
+    /// A page of the waiting events by `_id`, and the `_id` to go on after.
+    pub(crate) async fn waiting(
+        &self,
+        after: Option<DocId>,
+        limit: u32,
+    ) -> Result<(Vec<Incoming>, Option<DocId>), ViewsError> {
+        let filters = vec![Filter::eq("group", self.group), Filter::eq("state", "waiting")];
+        let after = after.map(|id| (Scalar::Null, id));
+        let query = Query { filters, sort: Sort::ascending("_id"), after, limit };
+        let page = self.views.find(&PARKED, &query).await?;
+        let last =
+            (page.len() >= limit as usize).then(|| page.last().map(|document| document.id.clone())).flatten();
+        let due = self.due(page)?;
+        Ok((self.incoming(due), last))
+    }
+
+    fn due(&self, documents: Vec<Document>) -> Result<Vec<ParkedEvent>, ViewsError> {
+        let now = Timestamp::now();
+        let mut due = Vec::with_capacity(documents.len());
+        for document in documents {
+            let parked: ParkedEvent = from_document(document)?;
+            if parked.group == self.group && parked.is_due(now) {
+                due.push(parked);
+            }
+        }
+        Ok(due)
+    }
+
+    fn incoming(&self, parked: Vec<ParkedEvent>) -> Vec<Incoming> {
+        parked.into_iter().filter_map(|parked| parked.into_incoming(self.topics)).collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! The projector as a consumer group's handler.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use esteira_bus::{Handler, Log, Outage, Record};
+use esteira_events::{Event, EventType, Topics};
+use esteira_views::{DocId, Views};
+use tokio::sync::{Mutex, watch};
+
+use crate::dead::{Undecodable, away};
+use crate::incoming::Incoming;
+
+/// The Go projector's consumer group, so that a switch-over continues at its committed offsets.
+pub const GROUP: &str = "query-consumer";
+
+/// Every topic that a view is made of.
+pub const TOPICS: [EventType; 13] = [
+    EventType::UserCreated,
+    EventType::UserUpdated,
+    EventType::UserDeleted,
+    EventType::ProductCreated,
+    EventType::ProductUpdated,
+    EventType::ProductDeleted,
+    EventType::StockReserved,
+    EventType::StockReleased,
+    EventType::OrderCreated,
+    EventType::OrderUpdated,
+    EventType::OrderPaid,
+    EventType::OrderCanceled,
+    EventType::OrderDeleted,
+];
+
+/// How often waiting events are looked through, in case nobody woke one.
+const SWEEP: Duration = Duration::from_secs(2);
+const PAGE: u32 = 256;
+
+/// Projects events into views.
+pub struct Projector {
+    pub(crate) views: Arc<dyn Views>,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) topics: Topics,
+    pub(crate) group: String,
+    /// Counts rounds of writes, for readers in the same process that wait for a version.
+    pub(crate) seen: watch::Sender<u64>,
+    sweep: Mutex<Sweep>,
+}
+
+struct Sweep {
+    last: Option<Instant>,
+    after: Option<DocId>,
+}
+
+impl Projector {
+    pub fn new(views: Arc<dyn Views>, log: Arc<dyn Log>, topics: Topics, group: String) -> Self {
+        let seen = watch::Sender::new(0);
+        Self { views, log, topics, group, seen, sweep: Mutex::new(Sweep { last: None, after: None }) }
+    }
+
+    /// Changes with every round of writes.
+    pub fn seen(&self) -> watch::Receiver<u64> {
+        self.seen.subscribe()
+    }
+
+    /// Splits records into events and what is none.
+    fn decode(&self, records: &[Record]) -> (Vec<Incoming>, Vec<Undecodable>) {
+        let (mut events, mut rest) = (Vec::with_capacity(records.len()), Vec::new());
+        for record in records {
+            let decoded = match self.topics.event_type(&record.topic) {
+                Some(event_type) => {
+                    Event::decode(event_type, record.value.as_deref()).map_err(|e| e.to_string())
+                }
+                None => Err(format!("topic {} carries no event that is known here", record.topic)),
+            };
+            match decoded {
+                Ok(event) => events.push(Incoming::new(event, record.clone())),
+                Err(error) => rest.push(Undecodable { record: record.clone(), error }),
+            }
+        }
+        (events, rest)
+    }
+
+    /// A page of the waiting events goes through the gate again, now and then.
+    async fn sweep(&self) -> Result<(), Outage> {
+        let mut sweep = self.sweep.lock().await;
+        if sweep.last.is_some_and(|last| last.elapsed() < SWEEP) {
+            return Ok(());
+        }
+        let (waiting, next) = self.parking_place().waiting(sweep.after.take(), PAGE).await.map_err(away)?;
+        self.apply(waiting).await?;
+        // More pages follow at the next tick.
+        sweep.last = next.is_none().then(Instant::now);
+        sweep.after = next;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Handler for Projector {
+    async fn handle(&self, records: &[Record]) -> Result<(), Outage> {
+        let (events, undecodable) = self.decode(records);
+        self.bury_undecodable(undecodable).await?;
+        self.apply(events).await
+    }
+
+    async fn tick(&self) -> Result<(), Outage> {
+        let due = self.parking_place().retries(PAGE).await.map_err(away)?;
+        self.apply(due).await?;
+        self.sweep().await
+    }
+}

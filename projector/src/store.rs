@@ -1,0 +1,110 @@
+//! Loading and writing what a batch touches.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use esteira_events::AggregateKind;
+use esteira_sql::Timestamp;
+use esteira_views::{
+    DocId, Guard, Outcome, TOMBSTONES, Tombstone, Views, ViewsError, Write, from_document, to_document,
+    tombstone_id,
+};
+
+use crate::gate::Current;
+use crate::incoming::Key;
+use crate::projections::{View, collection};
+
+/// The views and tombstones of `keys`; every key has an entry.
+pub(crate) async fn load(views: &dyn Views, keys: &[Key]) -> Result<BTreeMap<Key, Current>, ViewsError> {
+    let mut loaded: BTreeMap<Key, Current> = keys.iter().map(|key| (*key, Current::default())).collect();
+    for kind in AggregateKind::ALL {
+        let ids: Vec<DocId> = keys.iter().filter(|key| key.0 == kind).map(|key| DocId::Int(key.1)).collect();
+        let Some(collection) = collection(kind).filter(|_| !ids.is_empty()) else { continue };
+        for document in views.get(collection, &ids).await? {
+            let DocId::Int(id) = document.id else { continue };
+            let version = document.version();
+            let view = View::read(kind, document)?;
+            loaded.insert((kind, id), Current { view, version, deleted: false });
+        }
+    }
+    bury(views, &mut loaded).await?;
+    Ok(loaded)
+}
+
+/// A tombstone outlives its document, which a crash may have left behind.
+async fn bury(views: &dyn Views, loaded: &mut BTreeMap<Key, Current>) -> Result<(), ViewsError> {
+    let ids: Vec<DocId> = loaded.keys().map(|(kind, id)| tombstone_id(kind.as_str(), *id)).collect();
+    let mut stones: HashMap<DocId, i64> = HashMap::new();
+    for document in views.get(&TOMBSTONES, &ids).await? {
+        stones.insert(document.id.clone(), from_document::<Tombstone>(document)?.version);
+    }
+    for ((kind, id), current) in loaded {
+        if let Some(version) =
+            stones.get(&tombstone_id(kind.as_str(), *id)).filter(|stone| **stone >= current.version)
+        {
+            current.version = *version;
+            current.deleted = true;
+        }
+    }
+    Ok(())
+}
+
+/// One aggregate's change.
+pub(crate) struct Change<'a> {
+    pub(crate) key: Key,
+    pub(crate) before: &'a Current,
+    pub(crate) after: &'a Current,
+}
+
+/// Writes every change, each guarded by the version that it was folded from; the keys of those that were stale.
+pub(crate) async fn write(views: &dyn Views, changes: &[Change<'_>]) -> Result<BTreeSet<Key>, ViewsError> {
+    let mut writes = Vec::with_capacity(changes.len());
+    let mut keys = Vec::with_capacity(changes.len());
+    for change in changes {
+        for write in writes_of(change)? {
+            keys.push(change.key);
+            writes.push(write);
+        }
+    }
+    if writes.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let outcomes = views.write(writes).await?;
+    Ok(keys
+        .into_iter()
+        .zip(outcomes)
+        .filter(|(_, outcome)| *outcome == Outcome::Stale)
+        .map(|(key, _)| key)
+        .collect())
+}
+
+fn writes_of(change: &Change<'_>) -> Result<Vec<Write>, ViewsError> {
+    let (kind, id) = change.key;
+    let Some(collection) = collection(kind) else { return Ok(Vec::new()) };
+    let doc_id = DocId::Int(id);
+    if change.after.deleted {
+        let stone = Tombstone {
+            id: format!("{kind}:{id}"),
+            aggregate: kind.to_string(),
+            aggregate_id: id,
+            version: change.after.version,
+            deleted_at: Timestamp::now(),
+        };
+        let stone = to_document(&stone)?;
+        return Ok(vec![
+            Write::Upsert { collection: &TOMBSTONES, id: stone.id, set: stone.body },
+            Write::Delete { collection, id: doc_id, guard: None },
+        ]);
+    }
+    let Some(view) = &change.after.view else { return Ok(Vec::new()) };
+    let mut set = view.document()?.body;
+    let guard = match &change.before.view {
+        None => Guard::Absent,
+        Some(before) => {
+            // Only what changed: the user facet of an order belongs to another writer.
+            let old = before.document()?.body;
+            set.retain(|field, value| old.get(field) != Some(value));
+            Guard::Version(change.before.version)
+        }
+    };
+    if set.is_empty() { Ok(Vec::new()) } else { Ok(vec![Write::Put { collection, id: doc_id, guard, set }]) }
+}

@@ -1,0 +1,20 @@
+//! What a failing store means to a client.
+
+use std::time::Duration;
+
+use esteira_views::ViewsError;
+use esteira_web::Problem;
+
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// An outage is a 503; a refused query is a fault of this service, because parameters are checked before.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` wants")]
+pub(crate) fn store_problem(error: ViewsError) -> Problem {
+    match error {
+        ViewsError::Unavailable(_) => {
+            Problem::unavailable("store_unavailable", "the views store is away", RETRY_AFTER)
+                .caused_by(&error)
+        }
+        ViewsError::Rejected(_) => Problem::internal(&error),
+    }
+}

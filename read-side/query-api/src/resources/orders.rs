@@ -1,0 +1,142 @@
+mod body;
+
+use axum::Json;
+use axum::extract::State;
+use esteira_views::{Filter, ORDERS, OrderView, Scalar};
+use esteira_web::{ConsistencyToken, PathId, Problem, ReadProblems, Reply};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::one;
+use crate::consistency::wait_for;
+use crate::list::{Filters, ListRequest, PageParams, Params, SortKind, Sortable, amounts, page};
+use crate::state::QueryState;
+use body::OrderBody;
+
+const STATUSES: [&str; 6] = ["CREATED", "PAID", "PROCESSING", "SHIPPED", "DELIVERED", "CANCELED"];
+
+pub(super) fn routes() -> OpenApiRouter<QueryState> {
+    OpenApiRouter::new().routes(routes!(list_orders)).routes(routes!(get_order))
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Orders)]
+struct OrdersBody {
+    orders: Vec<OrderBody>,
+    /// How many orders match, counted up to 10,000.
+    total: u64,
+    /// Present when more than `total` match.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_is_lower_bound: Option<bool>,
+    /// For `cursor`, absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only describes the parameters; `Filters` reads them")]
+struct OrderFilters {
+    #[param(minimum = 1)]
+    user_id: Option<i64>,
+    /// One or more of `CREATED`, `PAID`, `PROCESSING`, `SHIPPED`, `DELIVERED`, `CANCELED`, with commas between them.
+    #[param(example = "PAID,PROCESSING")]
+    status: Option<String>,
+    /// Orders with this product on a line.
+    #[param(minimum = 1)]
+    product_id: Option<i64>,
+    /// The first moment that counts: a time (RFC 3339) or a day (UTC).
+    #[param(example = "2026-11-22")]
+    created_from: Option<String>,
+    /// The last moment that counts: a time (RFC 3339) or a day (UTC), the whole of which counts.
+    #[param(example = "2026-11-22T12:43:00Z")]
+    created_to: Option<String>,
+    /// The lowest total that counts.
+    #[param(minimum = 0, maximum = 99_999_999.99)]
+    min_total: Option<f64>,
+    /// The highest total that counts.
+    #[param(minimum = 0, maximum = 99_999_999.99)]
+    max_total: Option<f64>,
+    /// `id` (the default), `created_at` or `total`; `-created_at` for the latest first.
+    #[param(pattern = "^-?(id|created_at|total)$")]
+    sort: Option<String>,
+}
+
+impl Filters for OrderFilters {
+    const NAMES: &'static [&'static str] =
+        &["user_id", "status", "product_id", "created_from", "created_to", "min_total", "max_total"];
+    const SORTS: &'static [Sortable] = &[
+        Sortable::ID,
+        Sortable::CREATED_AT,
+        Sortable { name: "total", path: "total_amount", kind: SortKind::Amount },
+    ];
+
+    fn read(params: &mut Params) -> Vec<Filter> {
+        let user = params.integer("user_id", 1, i64::MAX).map(|id| Filter::eq("user_id", id));
+        let product = params.integer("product_id", 1, i64::MAX).map(|id| Filter::AnyElement {
+            array: "items".into(),
+            field: "product_id".into(),
+            equals: id.into(),
+        });
+        let filters = [user, status(params), product, created(params)];
+        let total = amounts(params, "total_amount", "min_total", "max_total");
+        filters.into_iter().chain([total]).flatten().collect()
+    }
+}
+
+fn status(params: &mut Params) -> Option<Filter> {
+    let mut chosen = params.choices("status", &STATUSES)?;
+    Some(match chosen.pop() {
+        Some(only) if chosen.is_empty() => Filter::eq("status", only),
+        last => Filter::In("status".into(), chosen.into_iter().chain(last).map(Scalar::from).collect()),
+    })
+}
+
+fn created(params: &mut Params) -> Option<Filter> {
+    let (from, to) = (params.first_moment("created_from"), params.last_moment("created_to"));
+    params.ordered(("created_from", from), ("created_to", to));
+    let bounded = from.is_some() || to.is_some();
+    bounded.then(|| Filter::Range {
+        path: "created_at".into(),
+        from: from.map(Scalar::Date),
+        to: to.map(Scalar::Date),
+    })
+}
+
+/// The orders that match all filters.
+#[utoipa::path(get, path = "/orders", tag = "orders",
+    params(OrderFilters, PageParams, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
+    responses((status = 200, body = OrdersBody), ReadProblems))]
+async fn list_orders(
+    State(state): State<QueryState>,
+    token: Option<ConsistencyToken>,
+    request: ListRequest<OrderFilters>,
+) -> Result<Json<OrdersBody>, Problem> {
+    wait_for(&state, token).await?;
+    let page = page::<OrderView, _>(&state, &ORDERS, &request).await?;
+    Ok(Json(OrdersBody {
+        orders: page.items.into_iter().map(OrderBody::from).collect(),
+        total: page.total,
+        total_is_lower_bound: page.total_is_lower_bound,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+/// One order.
+#[utoipa::path(get, path = "/orders/{id}", tag = "orders",
+    params(PathId, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
+    responses(
+        (status = 200, body = OrderBody, headers(("ETag" = String, description = "The version in quotes"))),
+        ReadProblems,
+    ))]
+async fn get_order(
+    State(state): State<QueryState>,
+    PathId(id): PathId,
+    token: Option<ConsistencyToken>,
+) -> Result<Reply<OrderBody>, Problem> {
+    let view: OrderView = one(&state, &ORDERS, "order", id, token).await?;
+    let version = view.version;
+    Ok(Reply::ok(OrderBody::from(view)).etag(version))
+}

@@ -1,0 +1,51 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+/// A CQRS commerce platform over an event log.
+///
+/// Without a subcommand everything runs in this process: users on 8081, products on 8082, orders on 8083,
+/// queries on 8084, the dispatcher and the projector. Data is kept under ./data, unless MYSQL_DSN,
+/// KAFKA_BROKERS or MONGO_URI name an engine.
+#[derive(Debug, Parser)]
+#[command(name = "esteira", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  esteira                                   run everything on embedded engines
+  MYSQL_DSN=… KAFKA_BROKERS=… MONGO_URI=… esteira
+                                            run everything on MySQL, Kafka and MongoDB
+  PORT=8081 esteira user-service            run one role
+  esteira doctor                            check every engine
+  esteira config                            show the settings and where they come from";
+
+/// What to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Run everything in one process (the default)
+    Run,
+    /// Run the command service for users
+    UserService,
+    /// Run the command service for products, and the stock reactions
+    ProductService,
+    /// Run the command service for orders, and its reactions to stock events
+    OrderService,
+    /// Run the query API over the views
+    QueryService,
+    /// Run the dispatcher: outbox to event log
+    Dispatcher,
+    /// Run the projector: event log to views
+    Projector,
+    /// Create the topics and their dead letter queues, and list them
+    Topics,
+    /// Check every engine: reachable, version, schema, topics, lag
+    Doctor,
+    /// Show the effective settings and where each came from
+    Config,
+    /// Ask the process on PORT whether it is ready; for container health checks
+    Healthcheck,
+}

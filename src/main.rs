@@ -1,0 +1,27 @@
+//! Esteira: a CQRS commerce platform over an event log. One binary, many roles.
+
+mod cli;
+mod commands;
+mod platform;
+mod roles;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(commands::execute(cli)));
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // One line: the cause of each cause, without a trace.
+            eprintln!("esteira: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

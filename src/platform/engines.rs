@@ -1,0 +1,200 @@
+//! The three engines, each chosen by its own variable.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use esteira_bus::{EmbeddedLog, KafkaConfig, KafkaLog, Log};
+use esteira_config::{MysqlAddress, MysqlDsn, MysqlTls, Settings};
+use esteira_sql::{Db, Fault, MySqlSettings, fault};
+use esteira_views::{MongoViews, SqliteViews, Views};
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+
+use super::lock::DataLock;
+use crate::roles::Role;
+
+/// How long the log may take to acknowledge a record before it counts as away.
+pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a start waits for an engine that is still coming up.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+const START_PAUSE: Duration = Duration::from_millis(250);
+
+/// Which engines a process uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each engine, and whether they are shared")]
+pub struct Needs {
+    pub store: bool,
+    pub log: bool,
+    pub views: bool,
+    /// Other processes need the same data: embedded engines will not do.
+    pub shared: bool,
+}
+
+impl Needs {
+    pub fn of(roles: &[Role]) -> Self {
+        let any = |wanted: &[Role]| roles.iter().any(|role| wanted.contains(role));
+        Self {
+            store: any(&[Role::Users, Role::Products, Role::Orders, Role::Dispatcher]),
+            log: any(&[Role::Products, Role::Orders, Role::Dispatcher, Role::Projector]),
+            views: any(&[Role::Projector, Role::Query]),
+            shared: roles.len() < Role::ALL.len(),
+        }
+    }
+
+    /// Everything, in one process.
+    pub const ALL: Self = Self { store: true, log: true, views: true, shared: false };
+}
+
+/// The engines of one process; what it does not need is not opened.
+pub struct Engines {
+    store: Option<Db>,
+    log: Option<Arc<dyn Log>>,
+    views: Option<Arc<dyn Views>>,
+    _lock: Option<DataLock>,
+}
+
+impl Engines {
+    /// Opens what `needs` asks for and waits a while for servers that are still coming up.
+    pub async fn open(settings: &Settings, needs: Needs) -> anyhow::Result<Self> {
+        let embedded = [
+            (needs.store && settings.mysql_dsn.is_none(), "MYSQL_DSN"),
+            (needs.log && settings.kafka_brokers.is_none(), "KAFKA_BROKERS"),
+            (needs.views && settings.mongo_uri.is_none(), "MONGO_URI"),
+        ];
+        let missing: Vec<&str> =
+            embedded.into_iter().filter(|(needed, _)| *needed).map(|(_, name)| name).collect();
+        if needs.shared && !missing.is_empty() {
+            bail!(
+                "set {}: a role of its own shares its data with other processes, and the embedded engines are for one process",
+                missing.join(" and ")
+            );
+        }
+        let lock = if missing.is_empty() { None } else { Some(DataLock::take(&settings.data_dir)?) };
+        Ok(Self {
+            store: if needs.store { Some(open_store(settings).await?) } else { None },
+            log: if needs.log { Some(open_log(settings).await?) } else { None },
+            views: if needs.views { Some(open_views(settings).await?) } else { None },
+            _lock: lock,
+        })
+    }
+
+    pub fn store(&self) -> anyhow::Result<&Db> {
+        self.store.as_ref().ok_or_else(|| anyhow!("this process has no write store"))
+    }
+
+    pub fn log(&self) -> anyhow::Result<&Arc<dyn Log>> {
+        self.log.as_ref().ok_or_else(|| anyhow!("this process has no event log"))
+    }
+
+    pub fn views(&self) -> anyhow::Result<&Arc<dyn Views>> {
+        self.views.as_ref().ok_or_else(|| anyhow!("this process has no views"))
+    }
+
+    pub async fn close(self) {
+        if let Some(store) = self.store {
+            store.close().await;
+        }
+    }
+}
+
+async fn open_store(settings: &Settings) -> anyhow::Result<Db> {
+    let Some(dsn) = &settings.mysql_dsn else {
+        let path = settings.data_dir.join("store.db");
+        return Db::sqlite(&path).await.with_context(|| format!("{} cannot be opened", path.display()));
+    };
+    let db = Db::mysql(MySqlSettings { options: mysql_options(dsn), connections: settings.mysql_pool });
+    let started = Instant::now();
+    loop {
+        match db.version().await {
+            Ok(_) => return Ok(db),
+            Err(error)
+                if fault(&error) == Fault::Unavailable
+                    && !is_denied(&error)
+                    && started.elapsed() < START_PATIENCE =>
+            {
+                tracing::info!(%error, %dsn, "waiting for MySQL");
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            Err(error) => return Err(error).with_context(|| format!("MYSQL_DSN: {dsn} does not answer")),
+        }
+    }
+}
+
+/// Access denied: waiting does not mend a wrong password.
+fn is_denied(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    matches!(error.code().as_deref(), Some("28000" | "42000"))
+}
+
+/// What sqlx needs to know of a DSN.
+pub fn mysql_options(dsn: &MysqlDsn) -> MySqlConnectOptions {
+    let options = MySqlConnectOptions::new().username(&dsn.user).database(&dsn.database);
+    let options = match &dsn.address {
+        MysqlAddress::Tcp { host, port } => options.host(host).port(*port),
+        MysqlAddress::Socket(path) => options.socket(path),
+    };
+    let options = match &dsn.password {
+        Some(password) => options.password(password.reveal()),
+        None => options,
+    };
+    options.ssl_mode(match dsn.tls {
+        MysqlTls::Disabled => MySqlSslMode::Disabled,
+        MysqlTls::Preferred => MySqlSslMode::Preferred,
+        MysqlTls::Required => MySqlSslMode::Required,
+        MysqlTls::VerifyCa => MySqlSslMode::VerifyCa,
+        MysqlTls::VerifyIdentity => MySqlSslMode::VerifyIdentity,
+    })
+}
+
+async fn open_log(settings: &Settings) -> anyhow::Result<Arc<dyn Log>> {
+    let Some(brokers) = &settings.kafka_brokers else {
+        let path = settings.data_dir.join("log.db");
+        let log =
+            EmbeddedLog::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
+        return Ok(Arc::new(log));
+    };
+    let log = KafkaLog::connect(&kafka_config(settings, &brokers.to_string())?)?;
+    let started = Instant::now();
+    while let Err(error) = log.describe().await {
+        if started.elapsed() >= START_PATIENCE {
+            return Err(error).with_context(|| format!("KAFKA_BROKERS: {brokers} does not answer"));
+        }
+        tracing::info!(%error, %brokers, "waiting for Kafka");
+        tokio::time::sleep(START_PAUSE).await;
+    }
+    Ok(Arc::new(log))
+}
+
+fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaConfig> {
+    let security = settings.kafka_security()?;
+    let mut config = KafkaConfig::new(brokers);
+    config.client_id = "esteira".to_owned();
+    config.message_timeout = MESSAGE_TIMEOUT;
+    config.security_protocol = security.protocol.as_str().parse()?;
+    config.ca_file = security.ca_file;
+    if let Some(sasl) = security.sasl {
+        config.sasl_mechanism = Some(sasl.mechanism.as_str().to_owned());
+        config.sasl_username = Some(sasl.username);
+        config.sasl_password = Some(esteira_bus::kafka::Secret(sasl.password.reveal().to_owned()));
+    }
+    Ok(config)
+}
+
+async fn open_views(settings: &Settings) -> anyhow::Result<Arc<dyn Views>> {
+    let Some(uri) = &settings.mongo_uri else {
+        let path = settings.data_dir.join("views.db");
+        let views =
+            SqliteViews::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
+        return Ok(Arc::new(views));
+    };
+    let views = MongoViews::connect(uri.reveal()).await.with_context(|| format!("MONGO_URI: {uri}"))?;
+    let started = Instant::now();
+    while let Err(error) = views.describe().await {
+        if started.elapsed() >= START_PATIENCE {
+            return Err(error).with_context(|| format!("MONGO_URI: {uri} does not answer"));
+        }
+        tracing::info!(%error, %uri, "waiting for MongoDB");
+        tokio::time::sleep(START_PAUSE).await;
+    }
+    Ok(Arc::new(views))
+}

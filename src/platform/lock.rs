@@ -1,0 +1,38 @@
+//! `data/LOCK`: the embedded engines are for one process.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+/// Held as long as the file is open; the operating system gives it up when the process dies.
+#[derive(Debug)]
+pub struct DataLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+
+impl DataLock {
+    /// Takes the lock of `data_dir`, creating the directory where it is missing.
+    pub fn take(data_dir: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(data_dir)
+            .with_context(|| format!("ESTEIRA_DATA_DIR: {} cannot be created", data_dir.display()))?;
+        let path = data_dir.join("LOCK");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("{} cannot be opened", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!(
+                "{} is held by another esteira: the embedded engines are for one process. Stop it, set \
+                 ESTEIRA_DATA_DIR to another directory, or set MYSQL_DSN, KAFKA_BROKERS and MONGO_URI",
+                path.display()
+            ),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(|| path.display().to_string()),
+        }
+        file.set_len(0)?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(Self(file))
+    }
+}

@@ -1,0 +1,193 @@
+//! A running process: its tasks, and how they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use esteira_aggregate::{Executor, ExecutorSettings, Service, Submitter};
+use esteira_bus::{Handler, Worker};
+use esteira_config::Settings;
+use esteira_events::Topics;
+use esteira_projector::{GROUP, Projector};
+use esteira_reactions::{React, Reactions};
+use esteira_sql::Timestamp;
+use esteira_telemetry::Health;
+use esteira_web::{ApiInfo, Limits, health_routes, mount, serve};
+use futures::future::BoxFuture;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
+
+use super::engines::Engines;
+use super::listeners::Listeners;
+use crate::roles::Role;
+
+/// How often what no retry can ask for any more is removed.
+const PURGE: Duration = Duration::from_mins(10);
+
+/// The most events that reactions hand in at once.
+const REACTION_BATCH: usize = 256;
+
+/// The shared parts of the roles in this process.
+pub struct Platform {
+    pub settings: Settings,
+    pub engines: Engines,
+    pub health: Health,
+    /// Names this process in leases.
+    pub instance: String,
+    /// Wakes the dispatcher of this process after a commit.
+    pub committed: Arc<Notify>,
+    stop: CancellationToken,
+    apis: Vec<(Role, OpenApiRouter, ApiInfo)>,
+    projector: Option<Arc<Projector>>,
+    /// End by themselves after `stop`.
+    tasks: JoinSet<()>,
+    /// End when everything that submits to them has.
+    executors: Vec<BoxFuture<'static, ()>>,
+}
+
+impl Platform {
+    pub fn new(settings: Settings, engines: Engines) -> Self {
+        Self {
+            settings,
+            engines,
+            health: Health::new(),
+            instance: format!("{}-{}", std::process::id(), Uuid::new_v4().simple()),
+            committed: Arc::new(Notify::new()),
+            stop: CancellationToken::new(),
+            apis: Vec::new(),
+            projector: None,
+            tasks: JoinSet::new(),
+            executors: Vec::new(),
+        }
+    }
+
+    pub fn topics(&self) -> Topics {
+        Topics::with_prefix(self.settings.topic_prefix.clone())
+    }
+
+    pub fn group(&self, name: &str) -> String {
+        format!("{}{name}", self.settings.group_prefix)
+    }
+
+    pub fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Starts the batch executor of a service.
+    pub fn executor<S: Service>(&mut self, service: Arc<S>, stage: &str) -> anyhow::Result<Submitter<S>> {
+        let settings = ExecutorSettings {
+            batch_max: self.settings.batch_max,
+            queue: self.settings.command_queue,
+            workers: self.settings.command_workers,
+        };
+        let db = self.engines.store()?.clone();
+        let stage = self.health.stage(stage);
+        stage.ready();
+        if self.executors.is_empty() {
+            let task = purge(db.clone(), self.stop_token());
+            self.spawn(task);
+        }
+        let executor = Executor::start(service, db, settings, Arc::clone(&self.committed), stage);
+        let submitter = executor.submitter();
+        self.executors.push(Box::pin(executor.close()));
+        Ok(submitter)
+    }
+
+    /// Starts the reactions of a service: events become its commands.
+    pub fn react<S: React>(&mut self, commands: Submitter<S>, stage: &str) -> anyhow::Result<()> {
+        let group = self.group(S::GROUP);
+        let handler = Reactions {
+            commands,
+            db: self.engines.store()?.clone(),
+            log: Arc::clone(self.engines.log()?),
+            topics: self.topics(),
+            group: group.clone(),
+        };
+        let worker = Worker {
+            log: Arc::clone(self.engines.log()?),
+            group,
+            topics: self.topics().names(S::EVENTS),
+            handler: Arc::new(handler),
+            stage: self.health.stage(stage),
+            batch: REACTION_BATCH,
+        };
+        let stop = self.stop_token();
+        self.spawn(worker.run(stop));
+        Ok(())
+    }
+
+    /// The projector of this process, made at the first call.
+    pub fn projector(&mut self) -> anyhow::Result<Arc<dyn Handler>> {
+        let projector = Arc::new(Projector::new(
+            Arc::clone(self.engines.views()?),
+            Arc::clone(self.engines.log()?),
+            self.topics(),
+            self.group(GROUP),
+        ));
+        self.projector = Some(Arc::clone(&projector));
+        Ok(projector)
+    }
+
+    /// Changes with every write of the projector of this process, if it has one.
+    pub fn projected(&self) -> Option<watch::Receiver<u64>> {
+        self.projector.as_ref().map(|projector| projector.seen())
+    }
+
+    /// Adds the API of a role, to be served once every role is started.
+    pub fn serve(&mut self, role: Role, routes: OpenApiRouter, info: ApiInfo) {
+        self.apis.push((role, routes, info));
+    }
+
+    /// Serves every role's API on its port; a role without one serves its health.
+    pub fn listen(&mut self, listeners: Listeners) {
+        let limits = Limits { grace: self.settings.shutdown_grace, ..Limits::default() };
+        for (role, listener) in listeners.0 {
+            let api =
+                self.apis.iter().position(|(of, ..)| *of == role).map(|index| self.apis.swap_remove(index));
+            let (routes, info) = match api {
+                Some((_, routes, info)) => (routes, info),
+                None => (OpenApiRouter::new(), worker_info(role)),
+            };
+            let router = mount(routes.merge(health_routes(self.health.clone())), info, &limits);
+            let (limits, stop) = (limits.clone(), self.stop_token());
+            self.spawn(async move {
+                serve(listener, router, &limits, stop.cancelled()).await;
+            });
+        }
+    }
+
+    /// Answers what is in flight, finishes batches, commits offsets, closes the engines.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        futures::future::join_all(self.executors).await;
+        self.engines.close().await;
+    }
+}
+
+fn worker_info(role: Role) -> ApiInfo {
+    ApiInfo {
+        title: role.name(),
+        description: "The health of this process.",
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+async fn purge(db: esteira_sql::Db, stop: CancellationToken) {
+    loop {
+        match esteira_aggregate::purge(&db, Timestamp::now()).await {
+            Ok(rows) => tracing::debug!(rows, "purged expired idempotency keys and batch ids"),
+            Err(error) => tracing::warn!(%error, "expired idempotency keys and batch ids stay for now"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PURGE) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The roles of a process, one file each: wiring only.
+
+mod dispatcher;
+mod orders;
+mod products;
+mod projector;
+mod query;
+mod users;
+
+use crate::platform::Platform;
+
+/// A part of the platform that can be a process of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Users,
+    Products,
+    Orders,
+    Query,
+    Dispatcher,
+    Projector,
+}
+
+impl Role {
+    pub const ALL: [Self; 6] =
+        [Self::Users, Self::Products, Self::Orders, Self::Dispatcher, Self::Projector, Self::Query];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Users => "user-service",
+            Self::Products => "product-service",
+            Self::Orders => "order-service",
+            Self::Query => "query-service",
+            Self::Dispatcher => "dispatcher",
+            Self::Projector => "projector",
+        }
+    }
+}
+
+/// Starts the tasks of `role`.
+pub fn start(role: Role, platform: &mut Platform) -> anyhow::Result<()> {
+    match role {
+        Role::Users => users::start(platform),
+        Role::Products => products::start(platform),
+        Role::Orders => orders::start(platform),
+        Role::Query => query::start(platform),
+        Role::Dispatcher => dispatcher::start(platform),
+        Role::Projector => projector::start(platform),
+    }
+}

@@ -1,0 +1,26 @@
+//! The projector.
+
+use std::sync::Arc;
+
+use esteira_bus::Worker;
+use esteira_projector::{GROUP, TOPICS};
+
+use crate::platform::Platform;
+
+/// The most events of one micro-batch.
+const BATCH: usize = 256;
+
+pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
+    let topics = platform.topics().names(&TOPICS);
+    let worker = Worker {
+        log: Arc::clone(platform.engines.log()?),
+        group: platform.group(GROUP),
+        topics,
+        handler: platform.projector()?,
+        stage: platform.health.stage("projector"),
+        batch: BATCH,
+    };
+    let stop = platform.stop_token();
+    platform.spawn(worker.run(stop));
+    Ok(())
+}

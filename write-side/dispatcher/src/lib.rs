@@ -1,0 +1,160 @@
+//! The dispatcher: outbox rows to the event log.
+//!
+//! One owner of the lease at a time sweeps the unpublished rows, a page at a time, and marks what the log
+//! has acknowledged. A row that the log refuses holds back its own aggregate only; a log that is away
+//! pauses the sweep and marks nothing.
+
+mod page;
+mod record;
+mod sweep;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use esteira_bus::Log;
+use esteira_events::Topics;
+use esteira_outbox::{Lease, LeaseError, acquire, release};
+use esteira_sql::Db;
+use esteira_telemetry::Stage;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The outbox has one lease; more dispatchers wait for it.
+const LEASE: &str = "dispatcher";
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How a dispatcher works.
+#[derive(Clone, Debug)]
+pub struct DispatcherSettings {
+    /// Names this process in the lease.
+    pub owner: String,
+    /// How long the lease outlives its owner.
+    pub lease_ttl: Duration,
+    /// No send begins with less of the lease left: the time within which the log acknowledges or gives up.
+    pub send_margin: Duration,
+    /// The longest wait between two looks at an empty outbox (`OUTBOX_POLL_INTERVAL`).
+    pub poll_interval: Duration,
+    /// Rows a page.
+    pub page: u32,
+}
+
+/// Publishes one outbox.
+pub struct Dispatcher {
+    pub db: Db,
+    pub log: Arc<dyn Log>,
+    pub topics: Topics,
+    pub settings: DispatcherSettings,
+    /// Woken by commits of the same process.
+    pub committed: Arc<Notify>,
+    pub stage: Stage,
+}
+
+/// Why a sweep ended early.
+#[derive(Debug, thiserror::Error)]
+enum SweepError {
+    #[error("the event log is not available: {0}")]
+    Log(String),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+}
+
+impl Dispatcher {
+    /// Publishes until `stop`, then gives the lease up.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut pause = SHORTEST_WAIT;
+        while !stop.is_cancelled() {
+            match acquire(&self.db, LEASE, &self.settings.owner, self.settings.lease_ttl).await {
+                Ok(Some(lease)) => {
+                    tracing::info!(token = lease.token(), owner = %self.settings.owner, "dispatcher has the lease");
+                    self.work(lease, &stop).await;
+                    pause = SHORTEST_WAIT;
+                }
+                Ok(None) => {
+                    // A standby does its work by waiting.
+                    self.stage.ready();
+                    sleep(self.settings.lease_ttl / 4, &stop).await;
+                }
+                Err(error) => {
+                    self.stage.paused(format!("the write store is not available: {error}"));
+                    sleep(pause, &stop).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Sweeps while the lease is held.
+    async fn work(&self, mut lease: Lease, stop: &CancellationToken) {
+        let mut wait = SHORTEST_WAIT;
+        while !stop.is_cancelled() {
+            match self.sweep(&mut lease, stop).await {
+                Ok(0) => {
+                    self.stage.ready();
+                    self.idle(wait, stop).await;
+                    wait = (wait * 2).min(self.settings.poll_interval.max(SHORTEST_WAIT));
+                }
+                Ok(_) => {
+                    self.stage.ready();
+                    wait = SHORTEST_WAIT;
+                }
+                Err(SweepError::Lease(LeaseError::Lost(_))) => {
+                    tracing::warn!(token = lease.token(), "dispatcher lost the lease");
+                    return;
+                }
+                Err(error) => {
+                    self.stage.paused(&error);
+                    sleep(wait, stop).await;
+                    wait = (wait * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+        if let Err(error) = release(&self.db, &lease).await {
+            tracing::warn!(%error, "dispatcher could not give the lease up");
+        }
+    }
+
+    async fn idle(&self, wait: Duration, stop: &CancellationToken) {
+        tokio::select! {
+            () = self.committed.notified() => {}
+            () = sleep(wait, stop) => {}
+        }
+    }
+
+    /// One pass over the unpublished rows; how many were published.
+    async fn sweep(&self, lease: &mut Lease, stop: &CancellationToken) -> Result<usize, SweepError> {
+        let mut blocked = HashSet::new();
+        let mut after = 0;
+        let mut published = 0;
+        for _ in 0..sweep::PAGES {
+            self.keep(lease).await?;
+            let rows = sweep::claim_page(&self.db, after, self.settings.page).await?;
+            let Some(last) = rows.last() else { break };
+            let full = rows.len() >= self.settings.page as usize;
+            after = last.id;
+            published += self.publish(lease, rows, &mut blocked).await?;
+            if !full || stop.is_cancelled() {
+                break;
+            }
+        }
+        Ok(published)
+    }
+
+    /// Renews the lease where too little of it is left for a send.
+    async fn keep(&self, lease: &mut Lease) -> Result<(), SweepError> {
+        if lease.remaining() < self.settings.send_margin + self.settings.lease_ttl / 3 {
+            lease.renew(&self.db).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn sleep(duration: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => {}
+        () = stop.cancelled() => {}
+    }
+}

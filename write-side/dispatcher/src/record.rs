@@ -1,0 +1,79 @@
+//! An outbox row as a record: key, value, CloudEvents headers.
+
+use esteira_bus::{Header, NewRecord};
+use esteira_events::{Event, EventType, Topics};
+use esteira_outbox::Claimed;
+
+/// What must stay in order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    Aggregate(String, i64),
+    /// A row that names no aggregate, nor does its value: it waits for nobody.
+    Row(i64),
+}
+
+/// A row that is ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) row: Claimed,
+    pub(crate) key: Key,
+    pub(crate) topic: String,
+    event_id: Option<String>,
+}
+
+impl Outgoing {
+    /// Go's rows name neither aggregate nor event id: both are read from the value.
+    pub(crate) fn new(row: Claimed, topics: &Topics) -> Self {
+        let event_type: Option<EventType> = row.event_type.parse().ok();
+        let topic = event_type.map_or_else(|| row.event_type.clone(), |event| topics.name(event));
+        if let (Some(aggregate), Some(id)) = (&row.aggregate, row.aggregate_id) {
+            let (key, event_id) = (Key::Aggregate(aggregate.clone(), id), row.event_id.clone());
+            return Self { key, topic, event_id, row };
+        }
+        match event_type.and_then(|event_type| Event::decode(event_type, Some(row.value())).ok()) {
+            Some(event) => {
+                let key = Key::Aggregate(event.aggregate().to_string(), event.aggregate_id());
+                Self { key, topic, event_id: Some(event.meta.event_id.to_string()), row }
+            }
+            None => Self { key: Key::Row(row.id), topic, event_id: row.event_id.clone(), row },
+        }
+    }
+
+    /// The record: the aggregate's id in decimal as its key, CloudEvents 1.0 in binary mode as its headers.
+    pub(crate) fn record(&self) -> NewRecord {
+        let subject = match &self.key {
+            Key::Aggregate(_, id) => Some(id.to_string()),
+            Key::Row(_) => None,
+        };
+        NewRecord {
+            topic: self.topic.clone(),
+            key: subject.clone().map(String::into_bytes),
+            value: Some(self.row.value().to_vec()),
+            headers: self.headers(subject),
+        }
+    }
+
+    fn headers(&self, subject: Option<String>) -> Vec<Header> {
+        let source = match &self.key {
+            Key::Aggregate(aggregate, _) => format!("/esteira/{aggregate}s"),
+            Key::Row(_) => "/esteira".to_owned(),
+        };
+        let mut headers = vec![
+            Header::text("content-type", "application/json"),
+            Header::text("ce_specversion", "1.0"),
+            Header::text("ce_type", self.row.event_type.clone()),
+            Header::text("ce_source", source),
+            Header::text("ce_time", self.row.created_at.to_string()),
+        ];
+        let optional = [
+            ("ce_id", self.event_id.clone()),
+            ("ce_subject", subject),
+            ("ce_sequence", self.row.sequence.map(|sequence| sequence.to_string())),
+            ("traceparent", self.row.traceparent.clone()),
+        ];
+        headers.extend(
+            optional.into_iter().filter_map(|(name, value)| value.map(|value| Header::text(name, value))),
+        );
+        headers
+    }
+}

@@ -1,0 +1,13 @@
+//! Reading the pages of a sweep.
+
+use esteira_outbox::{Claimed, claim};
+use esteira_sql::Db;
+
+/// The most pages of a sweep. Under load a sweep would never reach the end, while a row with a low id that
+/// committed late waits for the next sweep, which begins at 0.
+pub(crate) const PAGES: usize = 16;
+
+pub(crate) async fn claim_page(db: &Db, after: i64, limit: u32) -> Result<Vec<Claimed>, sqlx::Error> {
+    let mut reader = db.read().await?;
+    claim(&mut reader.conn(), after, limit).await
+}

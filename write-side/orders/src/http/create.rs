@@ -1,0 +1,90 @@
+//! `POST /orders`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use esteira_command_api::CommandRequest;
+use esteira_events::{ProductId, UserId};
+use esteira_sql::Money;
+use esteira_web::{CommandProblems, Envelope, Fields, JsonBody, Problem, Reply};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::OrdersApi;
+use super::commands::reply;
+use super::order::OrderBody;
+use crate::domain::{CreateOrder, NewItem};
+use crate::service::OrderCommand;
+
+/// The most lines of an order.
+const ITEMS_MAX: usize = 500;
+
+/// A new order.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CreateOrderBody {
+    #[schema(minimum = 1, example = 1)]
+    user_id: i64,
+    #[schema(min_items = 1, max_items = 500)]
+    items: Vec<CreateItemBody>,
+}
+
+/// A line of a new order. The same product on two lines is one line.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CreateItemBody {
+    #[schema(minimum = 1, example = 1)]
+    product_id: i64,
+    #[schema(minimum = 1, maximum = 2_147_483_647, example = 2)]
+    quantity: i64,
+    /// The catalogue's where it is absent.
+    #[schema(minimum = 0, maximum = 99_999_999.99, example = 89.9)]
+    unit_price: Option<f64>,
+}
+
+/// Create an order
+///
+/// Its stock is reserved right after; an order whose stock cannot be reserved is cancelled by the platform.
+#[utoipa::path(post, path = "/orders", tag = "orders", params(CommandRequest), request_body = CreateOrderBody,
+    responses((status = 201, body = Envelope<OrderBody>), CommandProblems))]
+pub async fn create(
+    State(api): State<OrdersApi>,
+    request: CommandRequest,
+    body: JsonBody<CreateOrderBody>,
+) -> Result<Reply<Envelope<OrderBody>>, Problem> {
+    let command = OrderCommand::Create(checked(&body.value)?);
+    let snapshot = api.submit(request, command, body.hash).await?;
+    let path = format!("/orders/{}", snapshot.id);
+    Ok(reply(StatusCode::CREATED, snapshot, "order created")?.location(&path))
+}
+
+fn checked(body: &CreateOrderBody) -> Result<CreateOrder, Problem> {
+    let mut fields = Fields::new();
+    fields.check(body.user_id > 0, "user_id", body.user_id, "must be a positive integer");
+    let count = body.items.len();
+    fields.check(
+        (1..=ITEMS_MAX).contains(&count),
+        "items",
+        count,
+        format!("must have 1 to {ITEMS_MAX} lines"),
+    );
+    let lines = body.items.iter().take(ITEMS_MAX).enumerate();
+    let items = lines.map(|(index, line)| item(&mut fields, index, line)).collect();
+    fields.finish()?;
+    Ok(CreateOrder { user_id: UserId(body.user_id), items })
+}
+
+fn item(fields: &mut Fields, index: usize, line: &CreateItemBody) -> NewItem {
+    let name = |field: &str| format!("items[{index}].{field}");
+    fields.check(line.product_id > 0, name("product_id"), line.product_id, "must be a positive integer");
+    let quantity = (1..=i64::from(i32::MAX)).contains(&line.quantity);
+    fields.check(quantity, name("quantity"), line.quantity, "must be from 1 to 2147483647");
+    let unit_price = line.unit_price.and_then(|value| match Money::from_f64(value) {
+        Ok(price) => {
+            fields.check(price >= Money::ZERO, name("unit_price"), value, "must be at least 0");
+            Some(price)
+        }
+        Err(error) => {
+            fields.refuse(name("unit_price"), value, error.to_string());
+            None
+        }
+    });
+    NewItem { product_id: ProductId(line.product_id), quantity: line.quantity, unit_price }
+}

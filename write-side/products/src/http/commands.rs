@@ -1,0 +1,158 @@
+//! Commands over HTTP.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use esteira_aggregate::Snapshot;
+use esteira_command_api::{CommandRequest, outcome, refused};
+use esteira_events::ProductId;
+use esteira_sql::Money;
+use esteira_web::{CommandProblems, Envelope, Fields, JsonBody, Message, PathId, Problem, Reply};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::ProductsApi;
+use super::product::{ProductBody, not_found, rejected, token};
+use crate::domain::{CreateProduct, DeleteProduct, MoveStock, Product, STOCK_MAX, UpdateProduct};
+use crate::service::{ProductCommand, Products};
+
+/// A new product.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CreateProductBody {
+    #[schema(min_length = 1, max_length = 255, example = "Notebook")]
+    name: String,
+    #[schema(exclusive_minimum = 0, maximum = 99_999_999.99, example = 3500)]
+    price: f64,
+    #[schema(minimum = 0, maximum = 2_147_483_647, example = 10)]
+    stock: i64,
+}
+
+/// New values; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct UpdateProductBody {
+    #[schema(min_length = 1, max_length = 255, example = "Notebook")]
+    name: Option<String>,
+    #[schema(exclusive_minimum = 0, maximum = 99_999_999.99, example = 3500)]
+    price: Option<f64>,
+    /// Sets the stock, whatever is reserved; `POST /products/{id}/stock` moves it.
+    #[schema(minimum = 0, maximum = 2_147_483_647, example = 10)]
+    stock: Option<i64>,
+}
+
+/// A move of the stock.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct MoveStockBody {
+    /// What is added; negative to take away.
+    #[schema(example = -2)]
+    delta: i64,
+}
+
+impl ProductsApi {
+    async fn submit(
+        &self,
+        request: CommandRequest,
+        command: ProductCommand,
+        body_hash: [u8; 32],
+    ) -> Result<Snapshot<Product>, Problem> {
+        let id = ProductId(command.product_id().unwrap_or(0));
+        let answer = self.commands.submit(request.input::<Products>(command, body_hash)).await;
+        outcome(answer.map_err(|error| refused(error, rejected))?)?.ok_or_else(|| not_found(id))
+    }
+}
+
+fn reply(
+    status: StatusCode,
+    snapshot: Snapshot<Product>,
+    message: &str,
+) -> Result<Reply<Envelope<ProductBody>>, Problem> {
+    let (token, id, version) = (token(&snapshot), snapshot.id, snapshot.version);
+    let product = snapshot.state.ok_or_else(|| not_found(ProductId(id)))?;
+    Ok(Reply::new(status, Envelope::with_message(ProductBody::of(id, product), message))
+        .etag(version)
+        .token(&token))
+}
+
+/// A price above 0 with at most two decimals; 0 stands for a refused one, which `fields` reports.
+fn price(fields: &mut Fields, value: f64) -> Money {
+    match Money::from_f64(value) {
+        Ok(price) => {
+            fields.check(price > Money::ZERO, "price", value, "must be greater than 0");
+            price
+        }
+        Err(error) => {
+            fields.refuse("price", value, error.to_string());
+            Money::ZERO
+        }
+    }
+}
+
+fn stock(fields: &mut Fields, value: i64) -> i64 {
+    fields.check((0..=STOCK_MAX).contains(&value), "stock", value, format!("must be from 0 to {STOCK_MAX}"));
+    value
+}
+
+/// Create a product
+#[utoipa::path(post, path = "/products", tag = "products", params(CommandRequest), request_body = CreateProductBody,
+    responses((status = 201, body = Envelope<ProductBody>), CommandProblems))]
+pub async fn create(
+    State(api): State<ProductsApi>,
+    request: CommandRequest,
+    body: JsonBody<CreateProductBody>,
+) -> Result<Reply<Envelope<ProductBody>>, Problem> {
+    let mut fields = Fields::new();
+    let name = fields.name("name", &body.value.name).to_owned();
+    let price = price(&mut fields, body.value.price);
+    let stock = stock(&mut fields, body.value.stock);
+    fields.finish()?;
+    let command = ProductCommand::Create(CreateProduct { name, price, stock });
+    let snapshot = api.submit(request, command, body.hash).await?;
+    let path = format!("/products/{}", snapshot.id);
+    Ok(reply(StatusCode::CREATED, snapshot, "product created")?.location(&path))
+}
+
+/// Change a product
+#[utoipa::path(put, path = "/products/{id}", tag = "products", params(PathId, CommandRequest),
+    request_body = UpdateProductBody, responses((status = 200, body = Envelope<ProductBody>), CommandProblems))]
+pub async fn update(
+    State(api): State<ProductsApi>,
+    PathId(id): PathId,
+    request: CommandRequest,
+    body: JsonBody<UpdateProductBody>,
+) -> Result<Reply<Envelope<ProductBody>>, Problem> {
+    let mut fields = Fields::new();
+    let name = body.value.name.as_deref().map(|name| fields.name("name", name).to_owned());
+    let price = body.value.price.map(|value| price(&mut fields, value));
+    let stock = body.value.stock.map(|value| stock(&mut fields, value));
+    fields.finish()?;
+    let command = ProductCommand::Update(UpdateProduct { id: ProductId(id), name, price, stock });
+    reply(StatusCode::OK, api.submit(request, command, body.hash).await?, "product updated")
+}
+
+/// Move stock
+///
+/// Adds to the stock or takes from it, without overwriting reservations. Refused with 409 below 0.
+#[utoipa::path(post, path = "/products/{id}/stock", tag = "products", params(PathId, CommandRequest),
+    request_body = MoveStockBody, responses((status = 200, body = Envelope<ProductBody>), CommandProblems))]
+pub async fn move_stock(
+    State(api): State<ProductsApi>,
+    PathId(id): PathId,
+    request: CommandRequest,
+    body: JsonBody<MoveStockBody>,
+) -> Result<Reply<Envelope<ProductBody>>, Problem> {
+    let command = ProductCommand::MoveStock(MoveStock { id: ProductId(id), delta: body.value.delta });
+    reply(StatusCode::OK, api.submit(request, command, body.hash).await?, "stock moved")
+}
+
+/// Delete a product
+///
+/// Refused with 409 while any order refers to the product.
+#[utoipa::path(delete, path = "/products/{id}", tag = "products", params(PathId, CommandRequest),
+    responses((status = 200, body = Message), CommandProblems))]
+pub async fn delete(
+    State(api): State<ProductsApi>,
+    PathId(id): PathId,
+    request: CommandRequest,
+) -> Result<Reply<Message>, Problem> {
+    let command = ProductCommand::Delete(DeleteProduct { id: ProductId(id) });
+    let snapshot = api.submit(request, command, [0; 32]).await?;
+    Ok(Reply::ok(Message::new("product deleted")).token(&token(&snapshot)))
+}

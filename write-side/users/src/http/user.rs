@@ -1,0 +1,57 @@
+//! A user as the API shows it, and the problems of its commands.
+
+use esteira_aggregate::Snapshot;
+use esteira_events::UserId;
+use esteira_sql::Timestamp;
+use esteira_web::{ConsistencyToken, FieldError, Problem};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::{User, UserRejected};
+use crate::store::UserRow;
+
+/// A user.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
+pub struct UserBody {
+    #[schema(example = 1)]
+    pub id: UserId,
+    #[schema(example = "Ana Souza")]
+    pub name: String,
+    #[schema(example = "ana@example.com")]
+    pub email: String,
+    pub created_at: Timestamp,
+}
+
+impl From<UserRow> for UserBody {
+    fn from(row: UserRow) -> Self {
+        Self { id: row.id, name: row.name, email: row.email, created_at: row.created_at }
+    }
+}
+
+impl UserBody {
+    pub fn of(id: i64, user: User) -> Self {
+        Self { id: UserId(id), name: user.name, email: user.email, created_at: user.created_at }
+    }
+}
+
+pub fn token(snapshot: &Snapshot<User>) -> ConsistencyToken {
+    ConsistencyToken::new("user", snapshot.id, snapshot.version)
+}
+
+pub fn not_found(id: UserId) -> Problem {
+    Problem::not_found("user_not_found", format!("there is no user {id}"))
+}
+
+pub fn rejected(rejection: UserRejected) -> Problem {
+    match rejection {
+        UserRejected::NotFound { id } => not_found(id),
+        UserRejected::EmailTaken { email } => {
+            Problem::conflict("email_taken", "the email belongs to another user")
+                .with_field(FieldError::new("email", "belongs to another user").with_value(email))
+        }
+        UserRejected::HasOrders { id } => {
+            Problem::conflict("user_has_orders", format!("user {id} has orders and cannot be deleted"))
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The users service: commands, state and HTTP.
+
+pub mod domain;
+mod http;
+mod schema;
+mod service;
+mod store;
+
+pub use domain::User;
+pub use http::{UsersApi, routes};
+pub use schema::SCHEMA;
+pub use service::{UserCommand, Users};
