@@ -32,6 +32,7 @@ pub async fn run(settings: Settings, roles: &[Role]) -> anyhow::Result<ExitCode>
         roles::start(*role, &mut platform)?;
     }
     platform.listen(listeners);
+    platform.started().await;
     banner::print(&platform, roles);
     wait_for_signal().await?;
     tracing::info!("stopping: answering what is in flight");

@@ -22,7 +22,7 @@ pub fn print(platform: &Platform, roles: &[Role]) {
     println!("try");
     println!("  scripts/demo");
     println!(
-        "  curl {}/users -d '{{\"name\": \"Ana Souza\", \"email\": \"ana@example.com\"}}'",
+        "  curl {}/users --json '{{\"name\": \"Ana Souza\", \"email\": \"ana@example.com\"}}'",
         url(settings.users_port)
     );
     println!("  curl {}/q/users", url(settings.query_port));

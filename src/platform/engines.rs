@@ -8,6 +8,7 @@ use esteira_bus::{EmbeddedLog, KafkaConfig, KafkaLog, Log};
 use esteira_config::{MysqlAddress, MysqlDsn, MysqlTls, Settings};
 use esteira_sql::{Db, Fault, MySqlSettings, fault};
 use esteira_views::{MongoViews, SqliteViews, Views};
+use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
 use super::lock::DataLock;
@@ -40,9 +41,6 @@ impl Needs {
             shared: roles.len() < Role::ALL.len(),
         }
     }
-
-    /// Everything, in one process.
-    pub const ALL: Self = Self { store: true, log: true, views: true, shared: false };
 }
 
 /// The engines of one process; what it does not need is not opened.
@@ -102,22 +100,17 @@ async fn open_store(settings: &Settings) -> anyhow::Result<Db> {
         let path = settings.data_dir.join("store.db");
         return Db::sqlite(&path).await.with_context(|| format!("{} cannot be opened", path.display()));
     };
-    let db = Db::mysql(MySqlSettings { options: mysql_options(dsn), connections: settings.mysql_pool });
+    let options = mysql_options(dsn)?;
     let started = Instant::now();
-    loop {
-        match db.version().await {
-            Ok(_) => return Ok(db),
-            Err(error)
-                if fault(&error) == Fault::Unavailable
-                    && !is_denied(&error)
-                    && started.elapsed() < START_PATIENCE =>
-            {
-                tracing::info!(%error, %dsn, "waiting for MySQL");
-                tokio::time::sleep(START_PAUSE).await;
-            }
-            Err(error) => return Err(error).with_context(|| format!("MYSQL_DSN: {dsn} does not answer")),
+    // A connection of its own: a pool would hide the reason behind a time-out of its own.
+    while let Err(error) = options.connect().await {
+        if fault(&error) != Fault::Unavailable || is_denied(&error) || started.elapsed() >= START_PATIENCE {
+            return Err(error).with_context(|| format!("MYSQL_DSN: {dsn} does not answer"));
         }
+        tracing::info!(%error, %dsn, "waiting for MySQL");
+        tokio::time::sleep(START_PAUSE).await;
     }
+    Ok(Db::mysql(MySqlSettings { options, connections: settings.mysql_pool }))
 }
 
 /// Access denied: waiting does not mend a wrong password.
@@ -127,7 +120,7 @@ fn is_denied(error: &sqlx::Error) -> bool {
 }
 
 /// What sqlx needs to know of a DSN.
-pub fn mysql_options(dsn: &MysqlDsn) -> MySqlConnectOptions {
+fn mysql_options(dsn: &MysqlDsn) -> anyhow::Result<MySqlConnectOptions> {
     let options = MySqlConnectOptions::new().username(&dsn.user).database(&dsn.database);
     let options = match &dsn.address {
         MysqlAddress::Tcp { host, port } => options.host(host).port(*port),
@@ -137,13 +130,13 @@ pub fn mysql_options(dsn: &MysqlDsn) -> MySqlConnectOptions {
         Some(password) => options.password(password.reveal()),
         None => options,
     };
-    options.ssl_mode(match dsn.tls {
+    Ok(options.ssl_mode(match dsn.tls {
         MysqlTls::Disabled => MySqlSslMode::Disabled,
         MysqlTls::Preferred => MySqlSslMode::Preferred,
         MysqlTls::Required => MySqlSslMode::Required,
         MysqlTls::VerifyCa => MySqlSslMode::VerifyCa,
         MysqlTls::VerifyIdentity => MySqlSslMode::VerifyIdentity,
-    })
+    }))
 }
 
 async fn open_log(settings: &Settings) -> anyhow::Result<Arc<dyn Log>> {

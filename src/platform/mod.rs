@@ -10,7 +10,6 @@ mod topics;
 
 pub use engines::{Engines, MESSAGE_TIMEOUT, Needs};
 pub use listeners::Listeners;
-pub use lock::DataLock;
 pub use running::Platform;
-pub use schema::{migrate, schemas};
+pub use schema::migrate;
 pub use topics::create_topics;

@@ -26,6 +26,9 @@ use crate::roles::Role;
 /// How often what no retry can ask for any more is removed.
 const PURGE: Duration = Duration::from_mins(10);
 
+/// How long the first lines wait for every stage.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+const START_PAUSE: Duration = Duration::from_millis(5);
 /// The most events that reactions hand in at once.
 const REACTION_BATCH: usize = 256;
 
@@ -159,6 +162,18 @@ impl Platform {
             self.spawn(async move {
                 serve(listener, router, &limits, stop.cancelled()).await;
             });
+        }
+    }
+
+    /// Waits a while until every stage is ready; one that is not says why itself.
+    pub async fn started(&self) {
+        let waited = tokio::time::timeout(START_PATIENCE, async {
+            while !self.health.is_ready() {
+                tokio::time::sleep(START_PAUSE).await;
+            }
+        });
+        if waited.await.is_err() {
+            tracing::warn!("not every stage is ready yet: see /readyz");
         }
     }
 

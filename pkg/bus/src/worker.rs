@@ -79,9 +79,11 @@ impl Worker {
 
     async fn consume(&self, consumer: &mut dyn Consumer, stop: &CancellationToken) -> Result<(), Outage> {
         let mut ticked = Instant::now();
+        // The first look does not wait: a member that has joined is ready.
+        let mut wait = Duration::ZERO;
         while !stop.is_cancelled() {
             let records = tokio::select! {
-                records = consumer.take(self.batch, TICK) => records?,
+                records = consumer.take(self.batch, wait) => records?,
                 () = stop.cancelled() => return Ok(()),
             };
             if !records.is_empty() {
@@ -93,6 +95,7 @@ impl Worker {
                 ticked = Instant::now();
             }
             self.stage.ready();
+            wait = TICK;
         }
         Ok(())
     }

@@ -12,8 +12,8 @@ use crate::sqlite::SqliteFile;
 
 const STATEMENT_CACHE: usize = 400;
 /// `innodb_lock_wait_timeout` is short so that a batch stuck behind a lock is redone one input at a time.
-const SESSION: &str =
-    "set session transaction isolation level read committed, session innodb_lock_wait_timeout = 1";
+const SESSION: [&str; 2] =
+    ["set session transaction isolation level read committed", "set session innodb_lock_wait_timeout = 1"];
 
 /// Runs one expression on whichever engine `conn` is; sqlx infers the database in each arm.
 ///
@@ -100,7 +100,12 @@ impl Db {
             .max_connections(settings.connections)
             .acquire_timeout(Duration::from_secs(5))
             .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(SESSION).await.map(drop) })
+                Box::pin(async move {
+                    for statement in SESSION {
+                        connection.execute(statement).await?;
+                    }
+                    Ok(())
+                })
             })
             .connect_lazy_with(options);
         Self::MySql(pool)

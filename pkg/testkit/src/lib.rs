@@ -20,7 +20,12 @@ macro_rules! on_every_engine {
                 $crate::with_sqlite(super::$test).await;
             })+
         }
-        $crate::on_mysql!($($test),+);
+        mod mysql {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                $crate::with_mysql(super::$test).await;
+            })+
+        }
     };
 }
 
@@ -28,7 +33,7 @@ macro_rules! on_every_engine {
 #[macro_export]
 macro_rules! on_mysql {
     ($($test:ident),+ $(,)?) => {
-        mod mysql {
+        mod mysql_only {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
                 $crate::with_mysql(super::$test).await;
