@@ -18,6 +18,8 @@ use crate::{enrich, facets};
 struct Round {
     /// The aggregates as they are now.
     written: BTreeMap<Key, Current>,
+    /// Those of them that had no document before.
+    created: BTreeSet<Key>,
     /// Events whose aggregate was changed by another worker meanwhile.
     stale: Vec<Incoming>,
     /// Events to park, with what became of them.
@@ -45,11 +47,13 @@ impl Projector {
         enrich::enrich(self.views.as_ref(), pending).await?;
         let round = self.fold_and_write(pending).await?;
         self.park(&round.left).await?;
-        self.forget(&round.done).await?;
         facets::follow(self.views.as_ref(), &round.written).await?;
+        // Last, for after a crash only what is still parked brings an aggregate back here.
+        self.forget(&round.done).await?;
         self.seen.send_modify(|writes| *writes += 1);
+        let woken = self.woken(&round).await?;
         let mut next = round.stale;
-        next.extend(self.woken(&round.written, &round.left).await?);
+        next.extend(woken);
         Ok(next)
     }
 
@@ -72,17 +76,22 @@ impl Projector {
             .filter(|change| change.after.deleted || change.after.view != change.before.view)
             .collect();
         let stale = store::write(self.views.as_ref(), &changes).await?;
+        let created = changes.iter().filter(|change| change.is_creation()).map(|change| change.key);
+        let created = created.filter(|key| !stale.contains(key)).collect();
         written.retain(|key, _| !stale.contains(key));
-        Ok(sort_out(folded, &stale, written))
+        Ok(sort_out(folded, &stale, written, created))
     }
 
     /// Parks early events durably, and failed ones with their next attempt; the last failure is a dead letter.
     async fn park(&self, left: &[(Incoming, Verdict)]) -> Result<(), ViewsError> {
         let now = Utc::now();
+        let settled = self.parking_place().settled(left).await?;
         let mut writes = Vec::new();
         for (incoming, verdict) in left {
             match verdict {
                 Verdict::Applied | Verdict::Skipped => {}
+                // It came again, out of turn: neither an attempt nor a new event.
+                Verdict::Failed(_) if settled.contains(&incoming.parked_id()) => {}
                 Verdict::Early if incoming.parked.is_some() => {}
                 Verdict::Early => writes.push(ParkedEvent::waiting(incoming, &self.group).upsert()?),
                 Verdict::Failed(error) => {
@@ -112,37 +121,31 @@ impl Projector {
 
     /// What waited right behind the batch. An aggregate that has just had an event parked is read again: its
     /// predecessor may have been applied by another worker between our read and our park.
-    async fn woken(
-        &self,
-        written: &BTreeMap<Key, Current>,
-        left: &[(Incoming, Verdict)],
-    ) -> Result<Vec<Incoming>, ViewsError> {
-        let parked: Vec<Key> =
-            left.iter().map(|(incoming, _)| incoming.key()).collect::<BTreeSet<_>>().into_iter().collect();
+    async fn woken(&self, round: &Round) -> Result<Vec<Incoming>, ViewsError> {
+        let parked: BTreeSet<Key> = round.left.iter().map(|(incoming, _)| incoming.key()).collect();
+        let parked: Vec<Key> = parked.into_iter().collect();
         let fresh = store::load(self.views.as_ref(), &parked).await?;
-        let version =
-            |key: &Key, current: &Current| fresh.get(key).map_or(current.version, |fresh| fresh.version);
-        let failed: BTreeSet<Key> = left
+        let stuck: BTreeSet<Key> = round.left.iter().filter(|left| holds_back(left)).map(key_of).collect();
+        let heads: Vec<(Key, i64)> = round
+            .written
             .iter()
-            .filter(|(_, verdict)| matches!(verdict, Verdict::Failed(_)))
-            .map(|(incoming, _)| incoming.key())
+            .filter(|(key, _)| !stuck.contains(key))
+            .map(|(key, current)| (*key, fresh.get(key).unwrap_or(current).version))
             .collect();
-        let heads: Vec<(Key, i64)> = written
-            .iter()
-            .filter(|(key, _)| !failed.contains(key))
-            .map(|(key, current)| (*key, version(key, current)))
-            .collect();
-        self.parking_place().successors(&heads).await
+        let there = |key: &Key| fresh.get(key).is_some_and(|fresh| fresh.view.is_some() || fresh.deleted);
+        let mut documents = round.created.clone();
+        documents.extend(round.left.iter().filter(|left| waits_for_document(left)).map(key_of).filter(there));
+        let place = self.parking_place();
+        let (mut woken, unsequenced) =
+            tokio::try_join!(place.successors(&heads), place.unsequenced(&documents))?;
+        woken.extend(unsequenced);
+        Ok(woken)
     }
 
     /// Finds which aggregate the store refuses: its first event fails, the others go on.
     async fn one_by_one(&self, pending: Pending, error: &str) -> Result<Pending, Outage> {
         if pending.len() == 1 {
-            let mut events: Vec<Incoming> = pending.into_values().flatten().collect();
-            gate::sort(&mut events);
-            let mut events = events.into_iter();
-            let first = events.next().map(|first| (first, Verdict::Failed(error.to_owned())));
-            let left: Vec<_> = first.into_iter().chain(events.map(|event| (event, Verdict::Early))).collect();
+            let left = self.blame(pending, error).await?;
             self.park(&left).await.map_err(away)?;
             return Ok(Pending::new());
         }
@@ -160,6 +163,31 @@ impl Projector {
         Ok(by_key(next))
     }
 
+    /// What becomes of the events of an aggregate that the store refuses: the next one of it has failed, what follows
+    /// waits. What cannot even be read has its first event fail.
+    async fn blame(&self, pending: Pending, error: &str) -> Result<Vec<(Incoming, Verdict)>, Outage> {
+        let mut left = Vec::new();
+        for (key, mut events) in pending {
+            let mut current = match store::load(self.views.as_ref(), &[key]).await {
+                Ok(mut loaded) => loaded.remove(&key).unwrap_or_default(),
+                Err(ViewsError::Rejected(_)) => Current::default(),
+                Err(unavailable @ ViewsError::Unavailable(_)) => return Err(away(unavailable)),
+            };
+            gate::sort(&mut events);
+            let mut verdicts = gate::fold(&mut current, &events);
+            let next = verdicts.iter().position(|verdict| *verdict == Verdict::Applied).unwrap_or(0);
+            for (place, verdict) in verdicts.iter_mut().enumerate() {
+                if place == next {
+                    *verdict = Verdict::Failed(error.to_owned());
+                } else if *verdict == Verdict::Applied {
+                    *verdict = Verdict::Early;
+                }
+            }
+            left.extend(events.into_iter().zip(verdicts));
+        }
+        Ok(left)
+    }
+
     pub(crate) fn parking_place(&self) -> ParkingPlace<'_> {
         ParkingPlace { views: self.views.as_ref(), topics: &self.topics, group: &self.group }
     }
@@ -169,8 +197,9 @@ fn sort_out(
     folded: Vec<(Key, Vec<Incoming>, Vec<Verdict>)>,
     stale: &BTreeSet<Key>,
     written: BTreeMap<Key, Current>,
+    created: BTreeSet<Key>,
 ) -> Round {
-    let mut round = Round { written, stale: Vec::new(), left: Vec::new(), done: Vec::new() };
+    let mut round = Round { written, created, stale: Vec::new(), left: Vec::new(), done: Vec::new() };
     for (key, events, verdicts) in folded {
         if stale.contains(&key) {
             round.stale.extend(events);
@@ -186,4 +215,17 @@ fn sort_out(
         }
     }
     round
+}
+
+fn key_of((incoming, _): &(Incoming, Verdict)) -> Key {
+    incoming.key()
+}
+
+/// Whether what follows in the sequence has to wait.
+fn holds_back((incoming, verdict): &(Incoming, Verdict)) -> bool {
+    matches!(verdict, Verdict::Failed(_)) && incoming.event.sequence().is_some()
+}
+
+fn waits_for_document((incoming, verdict): &(Incoming, Verdict)) -> bool {
+    *verdict == Verdict::Early && incoming.event.sequence().is_none()
 }

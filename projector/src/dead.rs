@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use esteira_bus::{ErrorClass, Failure, Outage, PublishError, Record, dead_letter};
 use esteira_events::{AggregateKind, EventType};
 use esteira_sql::Timestamp;
-use esteira_views::{DocId, PARKED};
+use esteira_views::{DocId, Document, PARKED, from_document};
 
 use crate::parked::{ParkedEvent, State};
 use crate::projector::Projector;
@@ -19,12 +19,19 @@ impl Projector {
     /// Dead-letters records that no retry can help.
     pub(crate) async fn bury_undecodable(&self, records: Vec<Undecodable>) -> Result<(), Outage> {
         for Undecodable { record, error } in records {
-            let parked = self.undecodable_parked(&record, &error);
-            let known = self.views.get(&PARKED, &[DocId::Text(parked.id.clone())]).await.map_err(away)?;
-            if known.is_empty() {
-                self.publish_dead(&parked, ErrorClass::Undecodable, Utc::now()).await?;
-                self.views.write(vec![parked.upsert().map_err(away)?]).await.map_err(away)?;
+            let mut parked = self.undecodable_parked(&record, &error);
+            let own_id = format!("{}:{}:{}", record.topic, record.partition, record.offset);
+            let ids = [DocId::Text(parked.id.clone()), DocId::Text(own_id.clone())];
+            let known = self.views.get(&PARKED, &ids).await.map_err(away)?;
+            if known.iter().any(|document| is_of(document, &record)) {
+                continue;
             }
+            if !known.is_empty() {
+                // Another record has the place in the sequence, perhaps a sound one that waits there.
+                parked.id = own_id;
+            }
+            self.publish_dead(&parked, ErrorClass::Undecodable, Utc::now()).await?;
+            self.views.write(vec![parked.upsert().map_err(away)?]).await.map_err(away)?;
         }
         Ok(())
     }
@@ -94,6 +101,15 @@ impl Projector {
             record: record.clone(),
         }
     }
+}
+
+/// Whether `document` is the dead letter of this very record, which has come again.
+fn is_of(document: &Document, record: &Record) -> bool {
+    from_document::<ParkedEvent>(document.clone()).is_ok_and(|parked| {
+        parked.state == State::Dead
+            && parked.record.topic == record.topic
+            && parked.record.position() == record.position()
+    })
 }
 
 fn kind_name(kind: AggregateKind) -> &'static str {

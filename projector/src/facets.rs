@@ -19,10 +19,10 @@ pub(crate) async fn follow(views: &dyn Views, written: &BTreeMap<Key, Current>) 
         .values()
         .filter_map(|current| match &current.view {
             // A new user has no orders yet, unless they overtook it.
-            Some(View::User(user)) => Some((vec![Filter::eq("user_id", user.id)], user)),
+            Some(View::User(user)) => Some((Filter::eq("user_id", user.id), user)),
             _ => None,
         })
-        .map(|(filters, user)| newer(filters, user))
+        .flat_map(|(orders, user)| newer(&orders, user))
         .collect();
     updates.extend(behind(views, written).await?);
     if !updates.is_empty() {
@@ -58,17 +58,27 @@ async fn behind(
     Ok(orders
         .into_iter()
         .filter_map(|order| Some((order, users.get(&order.user_id)?)))
-        .filter(|(order, user)| order.user.version < user.version)
-        .map(|(order, user)| newer(vec![Filter::eq("_id", order.id)], user))
+        .filter(|(order, user)| (order.user.version, order.user.revision) < (user.version, user.revision))
+        .flat_map(|(order, user)| newer(&Filter::eq("_id", order.id), user))
         .collect())
 }
 
-fn newer(mut filters: Vec<Filter>, user: &UserView) -> (Vec<Filter>, Fields) {
-    filters.push(Filter::less_than("user.version", user.version));
+/// Replaces facets of a lower version and, where the user has unsequenced events, of the same version without them.
+fn newer(orders: &Filter, user: &UserView) -> Vec<(Vec<Filter>, Fields)> {
+    let revision = (user.revision > 0).then_some(user.revision);
     let set = [
         ("user.name", json!(user.name)),
         ("user.email", json!(user.email)),
         ("user.version", json!(user.version)),
+        ("user.revision", json!(revision)),
     ];
-    (filters, set.into_iter().map(|(path, value)| (path.to_owned(), value)).collect())
+    let set: Fields = set.into_iter().map(|(path, value)| (path.to_owned(), value)).collect();
+    let mut older = vec![vec![Filter::less_than("user.version", user.version)]];
+    if let Some(revision) = revision {
+        let same = Filter::eq("user.version", user.version);
+        older.push(vec![same.clone(), Filter::Missing("user.revision".to_owned())]);
+        older.push(vec![same, Filter::less_than("user.revision", revision)]);
+    }
+    let update = |older: Vec<Filter>| (std::iter::once(orders.clone()).chain(older).collect(), set.clone());
+    older.into_iter().map(update).collect()
 }

@@ -5,8 +5,9 @@ use esteira_events::Event;
 use crate::incoming::Incoming;
 use crate::projections::{View, project, project_unsequenced};
 
-/// The ids of unsequenced events that a document remembers. Go publishes each event three times in a row.
-const REMEMBERED: usize = 64;
+/// The ids of unsequenced events that a document remembers: more than one batch of them, which comes again after a
+/// crash. Go publishes each event three times in a row.
+const REMEMBERED: usize = 512;
 
 /// An aggregate's view as it was loaded, and as the events leave it.
 #[derive(Clone, Debug, Default)]
@@ -41,10 +42,11 @@ pub(crate) fn sort(events: &mut [Incoming]) {
 
 fn pass(current: &mut Current, event: &Event) -> Verdict {
     match event.sequence() {
+        // Nothing follows a deletion: ids are not used again.
+        _ if current.deleted => Verdict::Skipped,
         Some(sequence) if sequence <= current.version => Verdict::Skipped,
         Some(sequence) if sequence > current.version + 1 => Verdict::Early,
         Some(sequence) => sequenced(current, event, sequence),
-        None if current.deleted => Verdict::Skipped,
         None => unsequenced(current, event),
     }
 }
@@ -74,6 +76,7 @@ fn unsequenced(current: &mut Current, event: &Event) -> Verdict {
         Err(misfit) => Verdict::Failed(misfit.to_string()),
         Ok(Some(mut view)) => {
             remember(view.applied().get_or_insert_default(), event_id);
+            view.set_revision(view.revision() + 1);
             current.view = Some(view);
             Verdict::Applied
         }

@@ -1,8 +1,10 @@
 //! The parking place: events that came early, or failed and wait for their next attempt.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use esteira_bus::Record;
-use esteira_events::{Event, Topics};
+use esteira_events::{AggregateKind, Event, Topics};
 use esteira_sql::Timestamp;
 use esteira_views::{
     DocId, Document, Filter, PARKED, Query, Scalar, Sort, Views, ViewsError, Write, from_document,
@@ -10,6 +12,7 @@ use esteira_views::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::gate::Verdict;
 use crate::incoming::{Incoming, Key, Parked, parked_id};
 
 /// The attempts of an event that fails for its own reason, before it is dead-lettered (after 1, 2, 4, 8, 16 s).
@@ -145,6 +148,50 @@ impl ParkingPlace<'_> {
             found.extend(self.due(self.views.find(&PARKED, &query).await?)?);
         }
         Ok(self.incoming(found))
+    }
+
+    /// The unsequenced events that waited for the documents of `keys`.
+    pub(crate) async fn unsequenced(&self, keys: &BTreeSet<Key>) -> Result<Vec<Incoming>, ViewsError> {
+        let mut found = Vec::new();
+        for kind in AggregateKind::ALL {
+            let ids: Vec<Scalar> =
+                keys.iter().filter(|key| key.0 == kind).map(|key| Scalar::Int(key.1)).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let filters = vec![
+                Filter::eq("group", self.group),
+                Filter::eq("aggregate", kind.as_str()),
+                Filter::In("aggregate_id".to_owned(), ids),
+                Filter::Missing("sequence".to_owned()),
+            ];
+            let query = Query { filters, sort: Sort::ascending("_id"), after: None, limit: CHAIN };
+            found.extend(self.due(self.views.find(&PARKED, &query).await?)?);
+        }
+        Ok(self.incoming(found))
+    }
+
+    /// Of the failed events in `left` that come from the log, the parked ids of those that have an attempt to come or
+    /// are dead letters already.
+    pub(crate) async fn settled(&self, left: &[(Incoming, Verdict)]) -> Result<BTreeSet<String>, ViewsError> {
+        let failed: BTreeMap<String, &Incoming> = left
+            .iter()
+            .filter(|(incoming, verdict)| matches!(verdict, Verdict::Failed(_)) && incoming.parked.is_none())
+            .map(|(incoming, _)| (incoming.parked_id(), incoming))
+            .collect();
+        let ids: Vec<DocId> = failed.keys().cloned().map(DocId::Text).collect();
+        let mut settled = BTreeSet::new();
+        if ids.is_empty() {
+            return Ok(settled);
+        }
+        for document in self.views.get(&PARKED, &ids).await? {
+            let parked: ParkedEvent = from_document(document)?;
+            let same = failed.get(&parked.id).is_some_and(|new| new.record.value == parked.record.value);
+            if same && parked.state != State::Waiting {
+                settled.insert(parked.id);
+            }
+        }
+        Ok(settled)
     }
 
     /// Failed events whose next attempt is due.

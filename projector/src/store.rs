@@ -41,8 +41,7 @@ async fn bury(views: &dyn Views, loaded: &mut BTreeMap<Key, Current>) -> Result<
         if let Some(version) =
             stones.get(&tombstone_id(kind.as_str(), *id)).filter(|stone| **stone >= current.version)
         {
-            current.version = *version;
-            current.deleted = true;
+            *current = Current { view: None, version: *version, deleted: true };
         }
     }
     Ok(())
@@ -55,7 +54,13 @@ pub(crate) struct Change<'a> {
     pub(crate) after: &'a Current,
 }
 
-/// Writes every change, each guarded by the version that it was folded from; the keys of those that were stale.
+impl Change<'_> {
+    pub(crate) fn is_creation(&self) -> bool {
+        self.before.view.is_none() && self.after.view.is_some()
+    }
+}
+
+/// Writes every change, each guarded by the state that it was folded from; the keys of those that were stale.
 pub(crate) async fn write(views: &dyn Views, changes: &[Change<'_>]) -> Result<BTreeSet<Key>, ViewsError> {
     let mut writes = Vec::with_capacity(changes.len());
     let mut keys = Vec::with_capacity(changes.len());
@@ -69,12 +74,44 @@ pub(crate) async fn write(views: &dyn Views, changes: &[Change<'_>]) -> Result<B
         return Ok(BTreeSet::new());
     }
     let outcomes = views.write(writes).await?;
-    Ok(keys
+    let mut stale: BTreeSet<Key> = keys
         .into_iter()
         .zip(outcomes)
         .filter(|(_, outcome)| *outcome == Outcome::Stale)
         .map(|(key, _)| key)
-        .collect())
+        .collect();
+    stale.extend(bury_late_creations(views, changes, &stale).await?);
+    Ok(stale)
+}
+
+/// A creation finds no document both before its aggregate was created and after it was deleted. The tombstone is
+/// written before the document goes, so a creation that looks for it after its own write cannot miss it.
+async fn bury_late_creations(
+    views: &dyn Views,
+    changes: &[Change<'_>],
+    stale: &BTreeSet<Key>,
+) -> Result<Vec<Key>, ViewsError> {
+    let created: Vec<Key> = changes
+        .iter()
+        .filter(|change| change.is_creation() && !stale.contains(&change.key))
+        .map(|change| change.key)
+        .collect();
+    if created.is_empty() {
+        return Ok(created);
+    }
+    let ids: Vec<DocId> = created.iter().map(|(kind, id)| tombstone_id(kind.as_str(), *id)).collect();
+    let stones: BTreeSet<DocId> =
+        views.get(&TOMBSTONES, &ids).await?.into_iter().map(|stone| stone.id).collect();
+    let late: Vec<Key> =
+        created.into_iter().zip(ids).filter(|(_, id)| stones.contains(id)).map(|(key, _)| key).collect();
+    let delete = |(kind, id): &Key| {
+        Some(Write::Delete { collection: collection(*kind)?, id: DocId::Int(*id), guard: None })
+    };
+    let deletes: Vec<Write> = late.iter().filter_map(delete).collect();
+    if !deletes.is_empty() {
+        views.write(deletes).await?;
+    }
+    Ok(late)
 }
 
 fn writes_of(change: &Change<'_>) -> Result<Vec<Write>, ViewsError> {
@@ -103,7 +140,7 @@ fn writes_of(change: &Change<'_>) -> Result<Vec<Write>, ViewsError> {
             // Only what changed: the user facet of an order belongs to another writer.
             let old = before.document()?.body;
             set.retain(|field, value| old.get(field) != Some(value));
-            Guard::Version(change.before.version)
+            Guard::Unchanged { version: change.before.version, revision: before.revision() }
         }
     };
     if set.is_empty() { Ok(Vec::new()) } else { Ok(vec![Write::Put { collection, id: doc_id, guard, set }]) }

@@ -1,9 +1,52 @@
-//! `esteira doctor`: every engine, one line each.
+//! `esteira doctor`: every engine, a line a check; exit code 1 where one fails.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context;
 use esteira_config::Settings;
 
-pub async fn doctor(_settings: &Settings) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+use crate::platform::{Check, DataLock, Engines, Needs, local_http};
+
+pub async fn doctor(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let checks = if uses_files(settings) && DataLock::take(&settings.data_dir).is_err() {
+        ask_the_running_one(settings).await?
+    } else {
+        examine(settings).await
+    };
+    for Check { name, ok, detail } in &checks {
+        println!("{}  {name:<28} {detail}", if *ok { "ok  " } else { "FAIL" });
+    }
+    Ok(if checks.iter().all(|check| check.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn uses_files(settings: &Settings) -> bool {
+    settings.mysql_dsn.is_none() || settings.kafka_brokers.is_none() || settings.mongo_uri.is_none()
+}
+
+/// The embedded engines belong to the process that has them open.
+async fn ask_the_running_one(settings: &Settings) -> anyhow::Result<Vec<Check>> {
+    let (_, body) = local_http::get(&settings.host, settings.query_port, "/doctor")
+        .await
+        .context("another esteira holds the data directory, and its query service does not answer")?;
+    serde_json::from_str(&body).context("the running esteira gave no report")
+}
+
+/// Opens each engine by itself, so that one that is away does not hide the others.
+async fn examine(settings: &Settings) -> Vec<Check> {
+    let needs = Needs { patience: Duration::ZERO, ..Needs::default() };
+    let mut checks = Vec::new();
+    match Engines::open(settings, Needs { store: true, ..needs }).await {
+        Ok(engines) => checks.extend(engines.examine(settings).await),
+        Err(error) => checks.push(Check::of("write store", Err(error))),
+    }
+    match Engines::open(settings, Needs { log: true, ..needs }).await {
+        Ok(engines) => checks.extend(engines.examine(settings).await),
+        Err(error) => checks.push(Check::of("event log", Err(error))),
+    }
+    match Engines::open(settings, Needs { views: true, ..needs }).await {
+        Ok(engines) => checks.extend(engines.examine(settings).await),
+        Err(error) => checks.push(Check::of("views", Err(error))),
+    }
+    checks
 }

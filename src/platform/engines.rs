@@ -8,9 +8,10 @@ use esteira_bus::{EmbeddedLog, KafkaConfig, KafkaLog, Log};
 use esteira_config::{MysqlAddress, MysqlDsn, MysqlTls, Settings};
 use esteira_sql::{Db, Fault, MySqlSettings, fault};
 use esteira_views::{MongoViews, SqliteViews, Views};
-use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::{ConnectOptions, Connection};
 
+use super::checkup::{self, Check};
 use super::lock::DataLock;
 use crate::roles::Role;
 
@@ -21,7 +22,7 @@ const START_PATIENCE: Duration = Duration::from_secs(10);
 const START_PAUSE: Duration = Duration::from_millis(250);
 
 /// Which engines a process uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each engine, and whether they are shared")]
 pub struct Needs {
     pub store: bool,
@@ -29,6 +30,14 @@ pub struct Needs {
     pub views: bool,
     /// Other processes need the same data: embedded engines will not do.
     pub shared: bool,
+    /// How long to wait for a server that is still coming up.
+    pub patience: Duration,
+}
+
+impl Default for Needs {
+    fn default() -> Self {
+        Self { store: false, log: false, views: false, shared: false, patience: START_PATIENCE }
+    }
 }
 
 impl Needs {
@@ -39,16 +48,18 @@ impl Needs {
             log: any(&[Role::Products, Role::Orders, Role::Dispatcher, Role::Projector]),
             views: any(&[Role::Projector, Role::Query]),
             shared: roles.len() < Role::ALL.len(),
+            ..Self::default()
         }
     }
 }
 
-/// The engines of one process; what it does not need is not opened.
+/// The engines of one process; what it does not need is not opened. Cloning shares them.
+#[derive(Clone)]
 pub struct Engines {
     store: Option<Db>,
     log: Option<Arc<dyn Log>>,
     views: Option<Arc<dyn Views>>,
-    _lock: Option<DataLock>,
+    _lock: Option<Arc<DataLock>>,
 }
 
 impl Engines {
@@ -67,11 +78,12 @@ impl Engines {
                 missing.join(" and ")
             );
         }
-        let lock = if missing.is_empty() { None } else { Some(DataLock::take(&settings.data_dir)?) };
+        let lock =
+            if missing.is_empty() { None } else { Some(Arc::new(DataLock::take(&settings.data_dir)?)) };
         Ok(Self {
-            store: if needs.store { Some(open_store(settings).await?) } else { None },
-            log: if needs.log { Some(open_log(settings).await?) } else { None },
-            views: if needs.views { Some(open_views(settings).await?) } else { None },
+            store: if needs.store { Some(open_store(settings, needs.patience).await?) } else { None },
+            log: if needs.log { Some(open_log(settings, needs.patience).await?) } else { None },
+            views: if needs.views { Some(open_views(settings, needs.patience).await?) } else { None },
             _lock: lock,
         })
     }
@@ -88,6 +100,21 @@ impl Engines {
         self.views.as_ref().ok_or_else(|| anyhow!("this process has no views"))
     }
 
+    /// Looks at every engine that is open.
+    pub async fn examine(&self, settings: &Settings) -> Vec<Check> {
+        let mut checks = Vec::new();
+        if let Some(store) = &self.store {
+            checks.extend(checkup::of_store(store).await);
+        }
+        if let Some(log) = &self.log {
+            checks.extend(checkup::of_log(settings, log.as_ref()).await);
+        }
+        if let Some(views) = &self.views {
+            checks.extend(checkup::of_views(views.as_ref()).await);
+        }
+        checks
+    }
+
     pub async fn close(self) {
         if let Some(store) = self.store {
             store.close().await;
@@ -95,7 +122,7 @@ impl Engines {
     }
 }
 
-async fn open_store(settings: &Settings) -> anyhow::Result<Db> {
+async fn open_store(settings: &Settings, patience: Duration) -> anyhow::Result<Db> {
     let Some(dsn) = &settings.mysql_dsn else {
         let path = settings.data_dir.join("store.db");
         return Db::sqlite(&path).await.with_context(|| format!("{} cannot be opened", path.display()));
@@ -103,8 +130,12 @@ async fn open_store(settings: &Settings) -> anyhow::Result<Db> {
     let options = mysql_options(dsn)?;
     let started = Instant::now();
     // A connection of its own: a pool would hide the reason behind a time-out of its own.
-    while let Err(error) = options.connect().await {
-        if fault(&error) != Fault::Unavailable || is_denied(&error) || started.elapsed() >= START_PATIENCE {
+    loop {
+        let error = match options.connect().await {
+            Ok(connection) => break connection.close().await?,
+            Err(error) => error,
+        };
+        if fault(&error) != Fault::Unavailable || is_denied(&error) || started.elapsed() >= patience {
             return Err(error).with_context(|| format!("MYSQL_DSN: {dsn} does not answer"));
         }
         tracing::info!(%error, %dsn, "waiting for MySQL");
@@ -139,7 +170,7 @@ fn mysql_options(dsn: &MysqlDsn) -> anyhow::Result<MySqlConnectOptions> {
     }))
 }
 
-async fn open_log(settings: &Settings) -> anyhow::Result<Arc<dyn Log>> {
+async fn open_log(settings: &Settings, patience: Duration) -> anyhow::Result<Arc<dyn Log>> {
     let Some(brokers) = &settings.kafka_brokers else {
         let path = settings.data_dir.join("log.db");
         let log =
@@ -149,7 +180,7 @@ async fn open_log(settings: &Settings) -> anyhow::Result<Arc<dyn Log>> {
     let log = KafkaLog::connect(&kafka_config(settings, &brokers.to_string())?)?;
     let started = Instant::now();
     while let Err(error) = log.describe().await {
-        if started.elapsed() >= START_PATIENCE {
+        if started.elapsed() >= patience {
             return Err(error).with_context(|| format!("KAFKA_BROKERS: {brokers} does not answer"));
         }
         tracing::info!(%error, %brokers, "waiting for Kafka");
@@ -173,7 +204,7 @@ fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaConfi
     Ok(config)
 }
 
-async fn open_views(settings: &Settings) -> anyhow::Result<Arc<dyn Views>> {
+async fn open_views(settings: &Settings, patience: Duration) -> anyhow::Result<Arc<dyn Views>> {
     let Some(uri) = &settings.mongo_uri else {
         let path = settings.data_dir.join("views.db");
         let views =
@@ -183,7 +214,7 @@ async fn open_views(settings: &Settings) -> anyhow::Result<Arc<dyn Views>> {
     let views = MongoViews::connect(uri.reveal()).await.with_context(|| format!("MONGO_URI: {uri}"))?;
     let started = Instant::now();
     while let Err(error) = views.describe().await {
-        if started.elapsed() >= START_PATIENCE {
+        if started.elapsed() >= patience {
             return Err(error).with_context(|| format!("MONGO_URI: {uri} does not answer"));
         }
         tracing::info!(%error, %uri, "waiting for MongoDB");

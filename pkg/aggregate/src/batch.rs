@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use esteira_sql::{Conn, Db, Timestamp, on};
 use uuid::Uuid;
 
-use crate::idempotency::{self, IdempotencyKey, Kept, KeptAnswers};
+use crate::idempotency::{self, Kept, KeptAnswers};
 use crate::inbox;
 use crate::service::{Answer, CommandError, Dedup, Input, Service, WriteError};
 
@@ -66,12 +66,16 @@ async fn in_transaction<S: Service>(
         .filter(|(_, step)| matches!(step, Step::Decide))
         .map(|(input, _)| &input.command)
         .collect();
+    let decided_here: Vec<bool> = plan.iter().map(|step| matches!(step, Step::Decide)).collect();
     let mut world = service.load(conn, &commands, at).await?;
     let decided: Vec<Decided<S>> =
         inputs.iter().zip(plan).map(|(input, step)| decide(service, &mut world, input, step)).collect();
     write_state_and_events(service, conn, &mut world).await?;
     let answers = answer(service, &world, inputs, decided);
-    remember::<S>(conn, inputs, &answers, at).await?;
+    // What was replayed or shared is kept already.
+    let new =
+        inputs.iter().copied().zip(&answers).zip(decided_here).filter(|(_, decided_here)| *decided_here);
+    remember::<S>(conn, new.map(|(answered, _)| answered).collect(), at).await?;
     Ok(answers)
 }
 
@@ -245,13 +249,12 @@ fn shared<S: Service>(
 /// Keeps the answers of keyed commands and marks handled events.
 async fn remember<S: Service>(
     conn: &mut Conn<'_>,
-    inputs: &[&Input<S::Command>],
-    answers: &[CommandResult<S>],
+    answered: Vec<(&Input<S::Command>, &CommandResult<S>)>,
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let mut kept = Vec::new();
     let mut handled = Vec::new();
-    for (input, answer) in inputs.iter().zip(answers) {
+    for (input, answer) in answered {
         let to_keep = match answer {
             Ok(Answer::Done(outcome)) => Kept::Done(outcome),
             Err(CommandError::Rejected(rejection)) => Kept::Rejected(rejection),
@@ -268,10 +271,7 @@ async fn remember<S: Service>(
                 }
                 let json =
                     serde_json::to_string(&to_keep).map_err(|error| sqlx::Error::Encode(error.into()))?;
-                // A rejection that a batch shares stands here twice.
-                if !kept.iter().any(|(other, _): &(&IdempotencyKey, String)| other.scope == key.scope) {
-                    kept.push((key, json));
-                }
+                kept.push((key, json));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use esteira_sql::{Db, Fault, fault};
 use esteira_telemetry::Stage;
-use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -76,7 +76,34 @@ async fn answered<S: Service>(answer: oneshot::Receiver<CommandResult<S>>) -> Co
 /// The workers of one service.
 pub struct Executor<S: Service> {
     submitter: Submitter<S>,
+    closing: watch::Sender<bool>,
     workers: Vec<JoinHandle<()>>,
+}
+
+/// The end of the queue that the workers share.
+struct Queue<S: Service> {
+    pending: Arc<Mutex<mpsc::Receiver<Pending<S>>>>,
+    closing: watch::Receiver<bool>,
+}
+
+impl<S: Service> Queue<S> {
+    /// Waits for commands and takes what is there, up to `max`; none once the queue is closed and empty.
+    /// Locked only while waiting and taking: what arrives during a transaction is the next batch.
+    async fn take(&mut self, max: usize) -> Vec<Pending<S>> {
+        let mut taken = Vec::with_capacity(max);
+        let mut pending = self.pending.lock().await;
+        tokio::select! {
+            _ = pending.recv_many(&mut taken, max) => return taken,
+            true = closed(&mut self.closing) => pending.close(),
+        }
+        pending.recv_many(&mut taken, max).await;
+        taken
+    }
+}
+
+/// Whether it closes, or its executor was dropped and it never will.
+async fn closed(closing: &mut watch::Receiver<bool>) -> bool {
+    closing.wait_for(|closing| *closing).await.is_ok()
 }
 
 struct Worker<S: Service> {
@@ -109,21 +136,26 @@ impl<S: Service> Executor<S> {
         committed: Arc<Notify>,
         stage: Stage,
     ) -> Self {
-        let (queue, receiver) = mpsc::channel(settings.queue);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (queue, pending) = mpsc::channel(settings.queue);
+        let pending = Arc::new(Mutex::new(pending));
+        let closing = watch::Sender::new(false);
         let count = db.writers(settings.workers);
         let worker = Worker { service, db, committed, stage, batch_max: settings.batch_max };
-        let workers = (0..count).map(|_| tokio::spawn(worker.clone().work(Arc::clone(&receiver)))).collect();
-        Self { submitter: Submitter { queue }, workers }
+        let start = |_| {
+            let queue = Queue { pending: Arc::clone(&pending), closing: closing.subscribe() };
+            tokio::spawn(worker.clone().work(queue))
+        };
+        let workers = (0..count).map(start).collect();
+        Self { submitter: Submitter { queue }, closing, workers }
     }
 
     pub fn submitter(&self) -> Submitter<S> {
         self.submitter.clone()
     }
 
-    /// Finishes every command that was handed in. Every other submitter must be gone or idle by now.
+    /// Finishes every command that was handed in; submitters that are left are told that the store is not available.
     pub async fn close(self) {
-        drop(self.submitter);
+        self.closing.send_replace(true);
         for worker in self.workers {
             if let Err(error) = worker.await {
                 tracing::error!(%error, service = S::NAME, "a command worker ended badly");
@@ -133,11 +165,10 @@ impl<S: Service> Executor<S> {
 }
 
 impl<S: Service> Worker<S> {
-    async fn work(self, queue: Arc<Mutex<mpsc::Receiver<Pending<S>>>>) {
+    async fn work(self, mut queue: Queue<S>) {
         loop {
-            let mut pending = Vec::with_capacity(self.batch_max);
-            // Held only while waiting and taking: what arrives during the transaction is the next batch.
-            if queue.lock().await.recv_many(&mut pending, self.batch_max).await == 0 {
+            let pending = queue.take(self.batch_max).await;
+            if pending.is_empty() {
                 return;
             }
             // A task of its own, so that a panic costs the batch and not the worker.
@@ -184,36 +215,41 @@ impl<S: Service> Worker<S> {
     async fn one_by_one(&self, inputs: &[&Input<S::Command>]) -> Vec<CommandResult<S>> {
         let mut answers = Vec::with_capacity(inputs.len());
         for input in inputs {
-            answers.push(self.alone(input).await);
+            let Some(answer) = self.alone(input).await else {
+                // Each of the others would wait for a connection too.
+                answers.resize_with(inputs.len(), || Err(CommandError::Unavailable));
+                break;
+            };
+            answers.push(answer);
         }
         answers
     }
 
-    async fn alone(&self, input: &Input<S::Command>) -> CommandResult<S> {
+    /// The answer to one command, or `None` when the store is away.
+    async fn alone(&self, input: &Input<S::Command>) -> Option<CommandResult<S>> {
         let mut taken = false;
         for attempt in 1..=ATTEMPTS {
             match self.attempt(&[input]).await {
-                Ok(mut answers) => return answers.pop().unwrap_or(Err(CommandError::Internal)),
+                Ok(mut answers) => return answers.pop(),
                 Err(error) if is_unavailable(&error) => {
-                    return self.unavailable(1, &error).pop().unwrap_or(Err(CommandError::Unavailable));
+                    self.unavailable(1, &error);
+                    return None;
                 }
                 Err(error) if is_contention(&error) => pause(attempt).await,
                 // Once, the loser of a race may find what the winner wrote. Twice, its own value is taken.
                 Err(error) if is_unique(&error) && !taken => taken = true,
                 Err(error) if is_unique(&error) => {
-                    return Err(self
-                        .service
-                        .taken(&input.command)
-                        .map_or(CommandError::Internal, CommandError::Rejected));
+                    let taken = self.service.taken(&input.command);
+                    return Some(Err(taken.map_or(CommandError::Internal, CommandError::Rejected)));
                 }
                 Err(error) => {
                     tracing::error!(%error, service = S::NAME, "command failed");
-                    return Err(CommandError::Internal);
+                    return Some(Err(CommandError::Internal));
                 }
             }
         }
         tracing::warn!(service = S::NAME, attempts = ATTEMPTS, "command gave up on a contended row");
-        Err(CommandError::Unavailable)
+        Some(Err(CommandError::Unavailable))
     }
 
     /// One transaction, and where the answer to its COMMIT is lost, the question whether it had committed.
@@ -221,25 +257,29 @@ impl<S: Service> Worker<S> {
         let batch_id = Uuid::now_v7();
         let mut unknown: Option<(Instant, Vec<CommandResult<S>>)> = None;
         loop {
-            match (batch::run(self.service.as_ref(), &self.db, batch_id, inputs).await, unknown.take()) {
+            match (batch::run(self.service.as_ref(), &self.db, batch_id, inputs).await, unknown) {
                 (Ok(answers), _) => {
                     self.stage.ready();
                     return Ok(answers);
                 }
                 (Err(BatchError::AlreadyCommitted), Some((_, answers))) => return Ok(answers),
                 (Err(BatchError::AlreadyCommitted), None) => return Err(WriteError::Stale),
-                (Err(BatchError::CommitUnknown(answers)), None) => unknown = Some((Instant::now(), answers)),
-                (Err(BatchError::CommitUnknown(answers)), Some((since, _))) => {
-                    unknown = Some((since, answers));
+                (Err(BatchError::CommitUnknown(answers)), earlier) => {
+                    unknown = Some((earlier.map_or_else(Instant::now, |(since, _)| since), answers));
                 }
-                (Err(BatchError::Failed(error)), Some((since, answers)))
-                    if is_unavailable(&error) && since.elapsed() < COMMIT_UNKNOWN_LIMIT =>
+                // A transaction that is still open holds the lock on its batch id, so a timeout says that it may yet
+                // commit: it must be asked after under the same id.
+                (Err(BatchError::Failed(error)), Some(asked))
+                    if is_unavailable(&error) || is_contention(&error) =>
                 {
-                    unknown = Some((since, answers));
-                    tokio::time::sleep(COMMIT_UNKNOWN_PAUSE).await;
+                    unknown = Some(asked);
                 }
                 (Err(BatchError::Failed(error)), _) => return Err(error),
             }
+            if unknown.as_ref().is_some_and(|(since, _)| since.elapsed() >= COMMIT_UNKNOWN_LIMIT) {
+                return Err(WriteError::CommitUnknown);
+            }
+            tokio::time::sleep(COMMIT_UNKNOWN_PAUSE).await;
         }
     }
 
@@ -259,6 +299,7 @@ async fn pause(attempt: u32) {
 fn fault_of(error: &WriteError) -> Option<Fault> {
     match error {
         WriteError::Stale => None,
+        WriteError::CommitUnknown => Some(Fault::Unavailable),
         WriteError::Sql(error) => Some(fault(error)),
     }
 }

@@ -129,6 +129,9 @@ pub enum WriteError {
     /// A row has another version than it was loaded with.
     #[error("a row was changed by somebody else")]
     Stale,
+    /// The answer to COMMIT was lost, and the store would not say in time what became of it.
+    #[error("nobody knows whether the store has committed")]
+    CommitUnknown,
     #[error(transparent)]
     Sql(#[from] sqlx::Error),
 }

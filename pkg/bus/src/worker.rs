@@ -55,10 +55,14 @@ impl Worker {
     pub async fn run(self, stop: CancellationToken) {
         let mut pause = FIRST_PAUSE;
         while !stop.is_cancelled() {
+            let joined = Instant::now();
             match self.member(&stop).await {
                 Ok(()) => return,
                 Err(error) => {
                     self.stage.paused(&error);
+                    if joined.elapsed() > LONGEST_PAUSE {
+                        pause = FIRST_PAUSE;
+                    }
                     sleep(pause, &stop).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -87,11 +91,11 @@ impl Worker {
                 () = stop.cancelled() => return Ok(()),
             };
             if !records.is_empty() {
-                self.handle(&records, stop).await?;
+                self.hold(stop, || self.handler.handle(&records)).await?;
                 consumer.commit(&records).await?;
             }
             if ticked.elapsed() >= TICK {
-                self.handler.tick().await?;
+                self.hold(stop, || self.handler.tick()).await?;
                 ticked = Instant::now();
             }
             self.stage.ready();
@@ -100,11 +104,15 @@ impl Worker {
         Ok(())
     }
 
-    async fn handle(&self, records: &[Record], stop: &CancellationToken) -> Result<(), Outage> {
+    /// Tries `work` again for as long as an outage may be waited out without leaving the group.
+    async fn hold<W>(&self, stop: &CancellationToken, mut work: impl FnMut() -> W) -> Result<(), Outage>
+    where
+        W: Future<Output = Result<(), Outage>>,
+    {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.handler.handle(records).await {
+            match work().await {
                 Ok(()) => return Ok(()),
                 Err(outage) if started.elapsed() > HOLD || stop.is_cancelled() => return Err(outage),
                 Err(outage) => {

@@ -1,15 +1,27 @@
 //! What the dispatcher does to rows: claim, mark published, put off.
 
-use esteira_sql::{Conn, Db, Timestamp, bulk, on};
+use esteira_sql::{Conn, Db, Timestamp, bulk, on, sql_id};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use sqlx::{FromRow, QueryBuilder};
 
 use crate::lease::{Lease, LeaseError, hold};
 
+sql_id!(
+    /// GORM makes it BIGINT UNSIGNED.
+    RowId
+);
+
+impl From<RowId> for i64 {
+    fn from(id: RowId) -> Self {
+        id.0
+    }
+}
+
 /// A row that is not published yet.
 #[derive(Debug, FromRow)]
 pub struct Claimed {
+    #[sqlx(try_from = "RowId")]
     pub id: i64,
     pub aggregate: Option<String>,
     pub aggregate_id: Option<i64>,

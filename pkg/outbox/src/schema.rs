@@ -31,7 +31,7 @@ const OUTBOX: Table = Table {
     indexes: &[
         Index {
             name: "outbox_aggregate_sequence",
-            columns: "aggregate, aggregate_id, sequence",
+            columns: "aggregate(32), aggregate_id, sequence",
             unique: true,
         },
         Index { name: "outbox_unprocessed", columns: "processed_at, id", unique: false },

@@ -80,28 +80,28 @@ impl<S: React> Reactions<S> {
         before: Option<&Parked>,
         reaction: Reaction,
     ) -> Result<(), Outage> {
-        match reaction {
-            Reaction::Done => match before {
-                Some(parked) => parked::forget(&self.db, &parked.id).await.map_err(|error| store(&error)),
-                None => Ok(()),
-            },
+        let (parked, class) = match reaction {
+            Reaction::Done => {
+                return match before {
+                    Some(parked) => parked::forget(&self.db, &parked.id).await.map_err(|error| store(&error)),
+                    None => Ok(()),
+                };
+            }
             Reaction::Undecodable(error) => {
-                if self.known(record).await?.is_none() {
-                    let letter = Parked::dead(&self.group, record, &error);
-                    dead::publish(self.log.as_ref(), &letter, ErrorClass::Undecodable).await?;
-                    parked::save(&self.db, &letter).await.map_err(|error| store(&error))?;
-                }
-                Ok(())
+                (Parked::dead(&self.group, record, &error), ErrorClass::Undecodable)
             }
             Reaction::Failed(error) => {
-                let known = if before.is_none() { self.known(record).await? } else { None };
-                let parked = Parked::failed(&self.group, record, before.or(known.as_ref()), &error);
-                if parked.is_dead() {
-                    dead::publish(self.log.as_ref(), &parked, ErrorClass::Failed).await?;
-                }
-                parked::save(&self.db, &parked).await.map_err(|error| store(&error))
+                (Parked::failed(&self.group, record, before, &error), ErrorClass::Failed)
             }
+        };
+        // A record that comes again has its next attempt to come or is a dead letter: out of turn nothing counts.
+        if before.is_none() && self.known(record).await?.is_some() {
+            return Ok(());
         }
+        if parked.is_dead() {
+            dead::publish(self.log.as_ref(), &parked, class).await?;
+        }
+        parked::save(&self.db, &parked).await.map_err(|error| store(&error))
     }
 
     async fn known(&self, record: &Record) -> Result<Option<Parked>, Outage> {

@@ -43,7 +43,8 @@ pub const fn column(name: &'static str, mysql: &'static str, sqlite: &'static st
     Column { name, mysql, sqlite }
 }
 
-/// An index over `columns`, a comma-separated list.
+/// An index over `columns`, a comma-separated list. A text column has its indexed length in parentheses, less than the
+/// column's, where MySQL has one: GORM may make it a LONGTEXT at any moment, which cannot be indexed whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Index {
     pub name: &'static str,
@@ -73,8 +74,9 @@ pub async fn migrate(db: &Db, schemas: &[Schema]) -> Result<(), SchemaError> {
     lock(&mut tx.conn()).await?;
     let result = apply(&mut tx, schemas).await;
     // The lock belongs to the session, so it must go even where a statement failed.
-    unlock(&mut tx.conn()).await?;
+    let unlocked = unlock(&mut tx.conn()).await;
     result?;
+    unlocked?;
     tx.commit().await?;
     Ok(())
 }
@@ -137,10 +139,20 @@ async fn bring_up(conn: &mut Conn<'_>, table: &Table) -> Result<(), sqlx::Error>
     let indexes = table_indexes(conn, table.name).await?;
     for missing in table.indexes.iter().filter(|index| !indexes.contains(index.name)) {
         let unique = if missing.unique { "unique " } else { "" };
-        let sql = format!("create {unique}index {} on {} ({})", missing.name, table.name, missing.columns);
+        let columns = index_columns(conn, missing);
+        let sql = format!("create {unique}index {} on {} ({columns})", missing.name, table.name);
         execute(conn, sql).await?;
     }
     Ok(())
+}
+
+/// SQLite indexes every column whole.
+fn index_columns(conn: &Conn<'_>, index: &Index) -> String {
+    let name = |column: &'static str| column.split_once('(').map_or(column, |(name, _)| name);
+    match conn {
+        Conn::MySql(_) => index.columns.to_owned(),
+        Conn::Sqlite(_) => index.columns.split(", ").map(name).collect::<Vec<_>>().join(", "),
+    }
 }
 
 async fn create(conn: &mut Conn<'_>, table: &Table) -> Result<(), sqlx::Error> {

@@ -9,9 +9,38 @@ use unicode_normalization::char::is_combining_mark;
 ///
 /// ```
 /// assert_eq!(esteira_sql::fold_email("José@Example.com"), "jose@example.com");
+/// assert_eq!(esteira_sql::fold_email("STRAẞE@example.com"), "strasse@example.com");
 /// ```
 pub fn fold_email(email: &str) -> String {
-    email.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+    email
+        .nfc()
+        .flat_map(without_marks)
+        .flat_map(char::to_lowercase)
+        .flat_map(|c| base(c).into_iter().flatten())
+        .collect()
+}
+
+/// Й is a letter of its own to MySQL, and the decomposition of ŀ would leave a dot that MySQL does not see.
+fn without_marks(c: char) -> impl Iterator<Item = char> {
+    let whole = matches!(c, 'й' | 'Й' | 'ŀ' | 'Ŀ').then_some(c);
+    let parts = std::iter::once(c).filter(move |_| whole.is_none()).nfkd().filter(|c| !is_combining_mark(*c));
+    whole.into_iter().chain(parts)
+}
+
+/// Letters that Unicode does not decompose, and MySQL compares as others.
+fn base(c: char) -> [Option<char>; 2] {
+    match c {
+        'ß' => [Some('s'), Some('s')],
+        'æ' => [Some('a'), Some('e')],
+        'œ' => [Some('o'), Some('e')],
+        'ð' | 'đ' => [Some('d'), None],
+        'ħ' => [Some('h'), None],
+        'ł' | 'ŀ' => [Some('l'), None],
+        'ø' => [Some('o'), None],
+        'ς' | 'ϲ' => [Some('σ'), None],
+        'ґ' => [Some('г'), None],
+        other => [Some(other), None],
+    }
 }
 
 /// The SQLite collation `email`.

@@ -15,7 +15,7 @@ pub use models::users::{USERS, UserView};
 pub use models::{ALL_COLLECTIONS, from_document, to_document};
 pub use mongo::MongoViews;
 pub use port::collection::{Collection, Index};
-pub use port::document::{DocId, Document, VERSION};
+pub use port::document::{DocId, Document, REVISION, VERSION};
 pub use port::error::ViewsError;
 pub use port::query::{Filter, Query, Scalar, Sort, rfc3339};
 pub use port::write::{Guard, MAX_DOCUMENT_BYTES, Outcome, Write};

@@ -70,6 +70,23 @@ impl View {
         }
     }
 
+    /// How many unsequenced events the view has.
+    pub(crate) fn revision(&self) -> i64 {
+        match self {
+            Self::User(view) => view.revision,
+            Self::Product(view) => view.revision,
+            Self::Order(view) => view.revision,
+        }
+    }
+
+    pub(crate) fn set_revision(&mut self, revision: i64) {
+        match self {
+            Self::User(view) => view.revision = revision,
+            Self::Product(view) => view.revision = revision,
+            Self::Order(view) => view.revision = revision,
+        }
+    }
+
     /// The unsequenced events that the view has.
     pub(crate) fn applied(&mut self) -> &mut Option<Vec<String>> {
         match self {
@@ -103,7 +120,7 @@ pub fn project(view: Option<View>, event: &Event) -> Result<Option<View>, Misfit
             Some(View::Product(products::updated(view, event, at)))
         }
         (Payload::StockReserved(event), Some(View::Product(view))) => {
-            Some(View::Product(products::moved(view, event, -event.quantity, at)))
+            Some(View::Product(products::moved(view, event, event.quantity.saturating_neg(), at)))
         }
         (Payload::StockReleased(event), Some(View::Product(view))) => {
             Some(View::Product(products::moved(view, event, event.quantity, at)))
@@ -126,13 +143,12 @@ pub fn project(view: Option<View>, event: &Event) -> Result<Option<View>, Misfit
     Ok(next)
 }
 
-/// The view after an unsequenced event of a Go service, whose order is not known: a status only ever advances.
+/// The view after an unsequenced event of a Go service, whose order is not known: a status only ever advances, and
+/// what a late event says beside it is kept.
 pub(crate) fn project_unsequenced(view: View, event: &Event) -> Result<Option<View>, Misfit> {
-    match (&event.payload, view) {
-        (
-            Payload::OrderPaid(_) | Payload::OrderUpdated(_) | Payload::OrderCanceled(_),
-            View::Order(order),
-        ) if !orders::advances(&order, &event.payload) => Ok(Some(View::Order(order))),
-        (_, view) => project(Some(view), event),
-    }
+    let before = view.clone();
+    Ok(match (before, project(Some(view), event)?) {
+        (View::Order(before), Some(View::Order(next))) => Some(View::Order(orders::ahead(before, next))),
+        (_, next) => next,
+    })
 }

@@ -1,7 +1,7 @@
 //! Orders.
 
 use esteira_events::{
-    ItemData, OrderCanceled, OrderCreated, OrderPaid, OrderStatus, OrderUpdated, Payload, Reservation,
+    ItemData, OrderCanceled, OrderCreated, OrderPaid, OrderStatus, OrderUpdated, Reservation,
 };
 use esteira_sql::{Money, Timestamp};
 use esteira_views::{OrderItemView, OrderView, ProductFacet, UserFacet};
@@ -13,6 +13,7 @@ pub(super) fn created(event: &OrderCreated, at: Timestamp) -> OrderView {
         name: user.name.clone(),
         email: user.email.clone(),
         version: user.version.unwrap_or(0),
+        revision: 0,
     });
     OrderView {
         id: order.id.0,
@@ -31,6 +32,7 @@ pub(super) fn created(event: &OrderCreated, at: Timestamp) -> OrderView {
         refund_reference: None,
         reservation: Reservation::Pending.as_str().to_owned(),
         version: 0,
+        revision: 0,
         applied: None,
     }
 }
@@ -94,23 +96,9 @@ pub(super) fn canceled(view: OrderView, event: &OrderCanceled, at: Timestamp) ->
     }
 }
 
-/// Whether an event that has no place in the order's sequence takes it further. Cancelled is final.
-pub(super) fn advances(view: &OrderView, payload: &Payload) -> bool {
-    let next = match payload {
-        Payload::OrderPaid(_) => OrderStatus::Paid,
-        Payload::OrderUpdated(event) => event.status,
-        Payload::OrderCanceled(_) => OrderStatus::Canceled,
-        Payload::UserCreated(_)
-        | Payload::UserUpdated(_)
-        | Payload::UserDeleted(_)
-        | Payload::ProductCreated(_)
-        | Payload::ProductUpdated(_)
-        | Payload::ProductDeleted(_)
-        | Payload::StockReserved(_)
-        | Payload::StockReleased(_)
-        | Payload::StockRejected(_)
-        | Payload::OrderCreated(_)
-        | Payload::OrderDeleted(_) => return false,
-    };
-    OrderStatus::parse(&view.status).is_none_or(|current| current < next)
+/// `next` without what an event that has no place in the order's sequence may not take back. Cancelled is final.
+pub(super) fn ahead(before: OrderView, next: OrderView) -> OrderView {
+    let rank = |view: &OrderView| OrderStatus::parse(&view.status);
+    let status = if rank(&before) > rank(&next) { before.status } else { next.status };
+    OrderView { status, updated_at: before.updated_at.max(next.updated_at), ..next }
 }

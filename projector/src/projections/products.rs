@@ -14,6 +14,7 @@ pub(super) fn created(event: &ProductChanged, at: Timestamp) -> ProductView {
         created_at: at,
         updated_at: at,
         version: 0,
+        revision: 0,
         applied: None,
     }
 }
@@ -31,5 +32,5 @@ pub(super) fn updated(view: ProductView, event: &ProductChanged, at: Timestamp) 
 
 /// What is left stands in our events; Go's only say how much moved.
 pub(super) fn moved(view: ProductView, event: &StockMoved, by: i64, at: Timestamp) -> ProductView {
-    ProductView { stock: event.stock.unwrap_or(view.stock + by), updated_at: at, ..view }
+    ProductView { stock: event.stock.unwrap_or(view.stock.saturating_add(by)), updated_at: at, ..view }
 }

@@ -12,6 +12,7 @@ pub(super) fn created(event: &UserChanged, at: Timestamp) -> UserView {
         created_at: at,
         updated_at: at,
         version: 0,
+        revision: 0,
         applied: None,
     }
 }

@@ -12,3 +12,4 @@ mod records;
 mod rejections;
 mod serialization;
 mod tools;
+mod worker;

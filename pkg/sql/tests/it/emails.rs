@@ -8,20 +8,27 @@ use esteira_testkit::{TestDb, on_every_engine, on_mysql};
 on_every_engine!(the_unique_key_takes_for_the_same_what_folds_the_same);
 on_mysql!(every_letter_of_europe_folds_as_mysql_compares_it);
 
-const SAME: [(&str, &str); 9] = [
+const SAME: [(&str, &str); 10] = [
     ("ana@example.com", "ANA@Example.COM"),
     ("josé@example.com", "JOSE@example.com"),
     ("é@x", "E\u{301}@x"),
     ("straße@x", "STRASSE@x"),
     ("ægir@x", "AEGIR@x"),
+    ("œuvre@x", "OEUVRE@x"),
     ("søren@x", "SOREN@x"),
     ("łukasz@x", "Lukasz@x"),
     ("ΣΊΣΥΦΟΣ@x", "σίσυφος@x"),
     ("ﬁn@x", "fin@x"),
 ];
 
-const OTHER: [(&str, &str); 5] =
-    [("ana@x", "anna@x"), ("a.b@x", "ab@x"), ("a+b@x", "ab@x"), ("þor@x", "thor@x"), ("a-b@x", "a_b@x")];
+const OTHER: [(&str, &str); 6] = [
+    ("ana@x", "anna@x"),
+    ("a.b@x", "ab@x"),
+    ("a+b@x", "ab@x"),
+    ("þor@x", "thor@x"),
+    ("a-b@x", "a_b@x"),
+    ("йод@x", "иод@x"),
+];
 
 async fn takes(test: &TestDb, first: &str, second: &str) -> bool {
     let mut tx = test.db.begin().await.unwrap();
@@ -56,8 +63,12 @@ async fn the_unique_key_takes_for_the_same_what_folds_the_same(test: TestDb) {
 
 /// Latin, Greek and Cyrillic, letter by letter: those that MySQL takes for the same and no others.
 async fn every_letter_of_europe_folds_as_mysql_compares_it(test: TestDb) {
-    let letters: Vec<char> =
-        ('\u{21}'..='\u{52f}').chain('\u{1e00}'..='\u{1fff}').filter(|c| c.is_alphanumeric()).collect();
+    // Without phonetic letters and those that stand above others.
+    let letters: Vec<char> = ('\u{21}'..='\u{24f}')
+        .chain('\u{37b}'..='\u{52f}')
+        .chain('\u{1e00}'..='\u{1fff}')
+        .filter(|c| c.is_alphanumeric() && *c != '\u{1fbe}')
+        .collect();
     let mut reader = test.db.read().await.unwrap();
     let mut ours: HashMap<String, Vec<String>> = HashMap::new();
     for letter in letters {

@@ -81,7 +81,7 @@ async fn a_failed_migration_lets_the_next_one_in(test: TestDb) {
 }
 
 async fn a_missing_column_and_index_are_added_and_rows_stay(test: TestDb) {
-    test.execute("create table things (id bigint primary key, kind varchar(20), sequence bigint)").await;
+    test.execute("create table things (id bigint primary key, kind varchar(64), sequence bigint)").await;
     test.execute("insert into things (id, kind, sequence) values (7, 'a', 1)").await;
     migrate(&test.db, &[schema(1)]).await.unwrap();
     assert_eq!(test.ints("select version from things where id = 7").await, [1]);

@@ -72,6 +72,11 @@ fn nearest_cent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::
     Money::nearest(f64::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 /// What a document without its date shows.
 fn epoch() -> Timestamp {
     Timestamp::from(DateTime::UNIX_EPOCH)

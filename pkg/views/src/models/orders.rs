@@ -1,7 +1,7 @@
 use esteira_sql::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{epoch, nearest_cent};
+use super::{epoch, is_zero, nearest_cent};
 use crate::port::collection::{Collection, Index};
 
 /// A document an order, `_id` = the order's id. The orders of a user are found by `user_id`, which is indexed;
@@ -58,6 +58,9 @@ pub struct OrderView {
     /// The order's sequence that this document shows; 0 when the Go projector wrote it.
     #[serde(default)]
     pub version: i64,
+    /// How many unsequenced (Go) events this document has; they do not move the version.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: i64,
     /// Ids of the unsequenced (Go) events that this document has, for deduplication; never shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Vec<String>>,
@@ -75,6 +78,9 @@ pub struct UserFacet {
     /// The user's sequence that name and email come from; a facet is replaced only by a newer one.
     #[serde(default)]
     pub version: i64,
+    /// The user's revision at that version: how many unsequenced (Go) events are in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: i64,
 }
 
 /// A line of an order.

@@ -1,7 +1,7 @@
 use esteira_sql::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{epoch, nearest_cent};
+use super::{epoch, is_zero, nearest_cent};
 use crate::port::collection::{Collection, Index};
 
 /// A document a product, `_id` = the product's id.
@@ -36,6 +36,9 @@ pub struct ProductView {
     /// The product's sequence that this document shows; 0 when the Go projector wrote it.
     #[serde(default)]
     pub version: i64,
+    /// How many unsequenced (Go) events this document has; they do not move the version.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: i64,
     /// Ids of the unsequenced (Go) events that this document has, for deduplication; never shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Vec<String>>,

@@ -1,7 +1,7 @@
 use esteira_sql::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::epoch;
+use super::{epoch, is_zero};
 use crate::port::collection::{Collection, Index};
 
 /// A document a user, `_id` = the user's id.
@@ -30,6 +30,9 @@ pub struct UserView {
     /// The user's sequence that this document shows; 0 when the Go projector wrote it.
     #[serde(default)]
     pub version: i64,
+    /// How many unsequenced (Go) events this document has; they do not move the version.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: i64,
     /// Ids of the unsequenced (Go) events that this document has, for deduplication; never shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Vec<String>>,

@@ -142,3 +142,8 @@ fn double_to_json(double: bool, value: f64) -> Value {
 pub(super) fn no_version() -> BsonDocument {
     doc! { "$in": [0_i64, Bson::Null] }
 }
+
+/// The condition on a version or revision, where 0 stands for none.
+pub(super) fn at(version: i64) -> Bson {
+    if version == 0 { no_version().into() } else { version.into() }
+}

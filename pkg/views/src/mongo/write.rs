@@ -4,7 +4,7 @@
 //! that does not hold must be a failure of its statement, and an upsert makes it one: finding nothing, the server tries
 //! to insert.
 //! - [`Guard::Absent`] asks for a version that no document has: the insert succeeds, or fails with `DuplicateKey`.
-//! - [`Guard::Version`] must never insert, for its document may have been deleted meanwhile, and its few fields must not
+//! - [`Guard::Version`] and [`Guard::Unchanged`] must never insert, for its document may have been deleted meanwhile, and its few fields must not
 //!   bring that back. It asks on insert, and only then, for another `_id` than its query's, which fails with
 //!   `ImmutableField`, or with `DuplicateKey`.
 
@@ -16,11 +16,11 @@ use mongodb::Database;
 use tracing::warn;
 
 use super::CALL_TIMEOUT;
-use super::codec::{self, id_to_bson, no_version};
+use super::codec::{self, at, id_to_bson};
 use super::command::{self, Reply};
 use super::error::{DUPLICATE_KEY, IMMUTABLE_FIELD, within};
 use crate::port::collection::Collection;
-use crate::port::document::{DocId, VERSION};
+use crate::port::document::{DocId, REVISION, VERSION};
 use crate::port::error::ViewsError;
 use crate::port::write::{Guard, Outcome, Write};
 
@@ -122,7 +122,7 @@ async fn bury(
     let mut graves = Vec::new();
     for (upserted, inserted) in &reply.upserted {
         let (position, write) = group[*upserted];
-        if let Write::Put { id, guard: Guard::Version(_), .. } = write {
+        if let Write::Put { id, guard: Guard::Version(_) | Guard::Unchanged { .. }, .. } = write {
             warn!(collection = collection.name, %id, "a deleted document was written to and is deleted again");
             outcomes[position] = Outcome::Stale;
             graves.push(doc! { "q": { "_id": inserted }, "limit": 1 });
@@ -179,29 +179,31 @@ fn statement(collection: &Collection, write: &Write) -> BsonDocument {
     match write {
         Write::Put { id, guard, set, .. } => {
             let mut update = codec::update(collection, set);
-            let version = match guard {
-                Guard::Absent => Bson::Int64(NEVER),
-                Guard::Version(0) => no_version().into(),
-                Guard::Version(version) => Bson::Int64(*version),
+            let mut query = doc! { "_id": id_to_bson(id) };
+            match guard {
+                Guard::Absent => query.insert(VERSION, NEVER),
+                Guard::Version(version) => query.insert(VERSION, at(*version)),
+                Guard::Unchanged { version, revision } => {
+                    query.insert(REVISION, at(*revision));
+                    query.insert(VERSION, at(*version))
+                }
             };
-            if matches!(guard, Guard::Version(_)) {
+            if *guard != Guard::Absent {
                 update.insert("$setOnInsert", doc! { "_id": NEVER });
             } else if !set.contains_key(VERSION) {
                 // An insert takes the values that the query asks for.
                 update.insert("$unset", doc! { VERSION: "" });
             }
-            doc! { "q": { "_id": id_to_bson(id), VERSION: version }, "u": update, "upsert": true }
+            doc! { "q": query, "u": update, "upsert": true }
         }
         Write::Upsert { id, set, .. } => {
             doc! { "q": { "_id": id_to_bson(id) }, "u": codec::update(collection, set), "upsert": true }
         }
         Write::Delete { id, guard, .. } => {
             let mut query = doc! { "_id": id_to_bson(id) };
-            match guard {
-                Some(0) => query.insert(VERSION, no_version()),
-                Some(version) => query.insert(VERSION, *version),
-                None => None,
-            };
+            if let Some(version) = guard {
+                query.insert(VERSION, at(*version));
+            }
             doc! { "q": query, "limit": 1 }
         }
     }

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 /// The field that guarded writes compare.
 pub const VERSION: &str = "version";
+/// Counts the changes that did not move the version; compared by [`crate::Guard::Unchanged`].
+pub const REVISION: &str = "revision";
 
 /// A document's `_id`: a number for views, text for the belt's own collections.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +55,15 @@ pub struct Document {
 impl Document {
     /// The document's version, 0 when it has none (the Go projector wrote none).
     pub fn version(&self) -> i64 {
-        self.body.get(VERSION).and_then(Value::as_i64).unwrap_or(0)
+        self.number(VERSION)
+    }
+
+    /// The document's revision, 0 when it has none.
+    pub fn revision(&self) -> i64 {
+        self.number(REVISION)
+    }
+
+    fn number(&self, field: &str) -> i64 {
+        self.body.get(field).and_then(Value::as_i64).unwrap_or(0)
     }
 }

@@ -13,6 +13,9 @@ pub enum Guard {
     Absent,
     /// The document is there with this version; 0 means one without a version, as the Go projector wrote them.
     Version(i64),
+    /// The document is there with this version and this revision, each 0 where it has none: no writer came between,
+    /// not even one that leaves the version alone.
+    Unchanged { version: i64, revision: i64 },
 }
 
 /// A change of one document.

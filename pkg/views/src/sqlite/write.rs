@@ -67,12 +67,16 @@ impl Touched {
     fn apply(&mut self, write: &Write) -> Outcome {
         let (collection, id) = write.target();
         let key = (collection.name, id.clone());
-        let stored = self.documents.get(&key).map(Document::version);
+        let found = self.documents.get(&key);
+        let stored = found.map(Document::version);
         match write {
             Write::Put { guard, set, .. } => {
                 let holds = match guard {
                     Guard::Absent => stored.is_none(),
                     Guard::Version(version) => stored == Some(*version),
+                    Guard::Unchanged { version, revision } => {
+                        stored == Some(*version) && found.map(Document::revision) == Some(*revision)
+                    }
                 };
                 if !holds {
                     return Outcome::Stale;

@@ -149,6 +149,20 @@ async fn a_document_without_a_version_has_version_zero(store: Store) {
     assert_eq!(one(&store, delete(2, Some(0))).await, Outcome::Applied);
 }
 
+async fn a_put_guarded_by_the_revision_does_not_overwrite_a_change_that_left_the_version_alone(store: Store) {
+    let at = |version, revision| Guard::Unchanged { version, revision };
+    given(&store, [(1, json!({ "version": 3 })), (2, json!({ "name": "go" }))]).await;
+    assert_eq!(one(&store, put(1, at(3, 0), json!({ "revision": 1, "a": 1 }))).await, Applied);
+    assert_eq!(one(&store, put(1, at(3, 0), json!({ "revision": 1, "b": 1 }))).await, Stale);
+    assert_eq!(one(&store, put(1, at(2, 1), json!({ "version": 9 }))).await, Stale);
+    assert_eq!(one(&store, put(1, at(3, 1), json!({ "version": 4, "b": 2 }))).await, Applied);
+    let expected = json!({ "version": 4, "revision": 1, "a": 1, "b": 2 });
+    assert_eq!(Value::Object(stored(&store, 1).await.unwrap().body), expected);
+    assert_eq!(one(&store, put(2, at(0, 0), json!({ "revision": 1 }))).await, Applied);
+    assert_eq!(one(&store, put(3, at(0, 0), json!({ "revision": 1 }))).await, Stale);
+    assert!(stored(&store, 3).await.is_none());
+}
+
 async fn a_creation_without_a_version_stores_none(store: Store) {
     assert_eq!(one(&store, put(1, Guard::Absent, json!({ "name": "a" }))).await, Outcome::Applied);
     assert_eq!(Value::Object(stored(&store, 1).await.unwrap().body), json!({ "name": "a" }));
@@ -209,6 +223,7 @@ crate::on_every_engine!(
     a_late_put_is_not_seen_for_a_moment,
     deleting_what_is_not_there_is_done,
     a_document_without_a_version_has_version_zero,
+    a_put_guarded_by_the_revision_does_not_overwrite_a_change_that_left_the_version_alone,
     a_creation_without_a_version_stores_none,
     upserts_go_first_and_deletes_last_across_collections,
     a_document_that_is_too_large_is_refused,

@@ -20,7 +20,13 @@ fn order() -> OrderView {
         user_id: 1,
         status: "PAID".into(),
         total_amount: cents(367_980),
-        user: UserFacet { id: 1, name: "Ana".into(), email: "ana@example.com".into(), version: 3 },
+        user: UserFacet {
+            id: 1,
+            name: "Ana".into(),
+            email: "ana@example.com".into(),
+            version: 3,
+            revision: 0,
+        },
         items: vec![OrderItemView { product_id: 1, quantity: 1, unit_price: cents(350_000), product }],
         created_at: at,
         updated_at: at,
@@ -32,6 +38,7 @@ fn order() -> OrderView {
         refund_reference: None,
         reservation: "RESERVED".into(),
         version: 4,
+        revision: 1,
         applied: Some(vec!["a".into()]),
     }
 }
