@@ -208,7 +208,7 @@ fn sort_out(
         for (incoming, verdict) in events.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Applied | Verdict::Skipped => {
-                    round.done.extend(incoming.parked.map(|parked| parked.id))
+                    round.done.extend(incoming.parked.map(|parked| parked.id));
                 }
                 Verdict::Early | Verdict::Failed(_) => round.left.push((incoming, verdict)),
             }

@@ -137,7 +137,7 @@ impl ParkingPlace<'_> {
             return Ok(Vec::new());
         }
         let mut found = Vec::new();
-        for first in self.due(self.views.get(&PARKED, &ids).await?)? {
+        for first in self.due(self.views.get(&PARKED, &ids).await?) {
             let filters = vec![
                 Filter::eq("group", self.group),
                 Filter::eq("aggregate", first.aggregate.as_str()),
@@ -145,7 +145,7 @@ impl ParkingPlace<'_> {
                 Filter::Range { path: "sequence".into(), from: first.sequence.map(Scalar::Int), to: None },
             ];
             let query = Query { filters, sort: Sort::ascending("sequence"), after: None, limit: CHAIN };
-            found.extend(self.due(self.views.find(&PARKED, &query).await?)?);
+            found.extend(self.due(self.views.find(&PARKED, &query).await?));
         }
         Ok(self.incoming(found))
     }
@@ -166,7 +166,7 @@ impl ParkingPlace<'_> {
                 Filter::Missing("sequence".to_owned()),
             ];
             let query = Query { filters, sort: Sort::ascending("_id"), after: None, limit: CHAIN };
-            found.extend(self.due(self.views.find(&PARKED, &query).await?)?);
+            found.extend(self.due(self.views.find(&PARKED, &query).await?));
         }
         Ok(self.incoming(found))
     }
@@ -202,7 +202,7 @@ impl ParkingPlace<'_> {
             Filter::Range { path: "next_attempt_at".into(), from: None, to: Some(Utc::now().into()) },
         ];
         let query = Query { filters, sort: Sort::ascending("next_attempt_at"), after: None, limit };
-        let due = self.due(self.views.find(&PARKED, &query).await?)?;
+        let due = self.due(self.views.find(&PARKED, &query).await?);
         Ok(self.incoming(due))
     }
 
@@ -218,20 +218,23 @@ impl ParkingPlace<'_> {
         let page = self.views.find(&PARKED, &query).await?;
         let last =
             (page.len() >= limit as usize).then(|| page.last().map(|document| document.id.clone())).flatten();
-        let due = self.due(page)?;
+        let due = self.due(page);
         Ok((self.incoming(due), last))
     }
 
-    fn due(&self, documents: Vec<Document>) -> Result<Vec<ParkedEvent>, ViewsError> {
+    fn due(&self, documents: Vec<Document>) -> Vec<ParkedEvent> {
         let now = Timestamp::now();
         let mut due = Vec::with_capacity(documents.len());
         for document in documents {
-            let parked: ParkedEvent = from_document(document)?;
-            if parked.group == self.group && parked.is_due(now) {
-                due.push(parked);
+            let id = document.id.clone();
+            match from_document::<ParkedEvent>(document) {
+                Ok(parked) if parked.group == self.group && parked.is_due(now) => due.push(parked),
+                Ok(_) => {}
+                // It holds its own aggregate back, and nobody else.
+                Err(error) => tracing::error!(%id, %error, "a parked document cannot be read"),
             }
         }
-        Ok(due)
+        due
     }
 
     fn incoming(&self, parked: Vec<ParkedEvent>) -> Vec<Incoming> {

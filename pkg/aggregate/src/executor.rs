@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use esteira_sql::{Db, Fault, fault};
-use esteira_telemetry::Stage;
+use esteira_telemetry::{Stage, State};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ const ATTEMPTS: u32 = 8;
 const BATCH_ATTEMPTS: u32 = 3;
 /// How long a lost answer to COMMIT is asked after before the callers are told that nobody knows.
 const COMMIT_UNKNOWN_LIMIT: Duration = Duration::from_secs(5);
+/// How often a store that was away is asked whether it is back.
+const WATCH: Duration = Duration::from_secs(1);
 const COMMIT_UNKNOWN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The size of the executor.
@@ -78,6 +80,7 @@ pub struct Executor<S: Service> {
     submitter: Submitter<S>,
     closing: watch::Sender<bool>,
     workers: Vec<JoinHandle<()>>,
+    watch: JoinHandle<()>,
 }
 
 /// The end of the queue that the workers share.
@@ -140,13 +143,14 @@ impl<S: Service> Executor<S> {
         let pending = Arc::new(Mutex::new(pending));
         let closing = watch::Sender::new(false);
         let count = db.writers(settings.workers);
+        let watch = tokio::spawn(watch(db.clone(), stage.clone()));
         let worker = Worker { service, db, committed, stage, batch_max: settings.batch_max };
         let start = |_| {
             let queue = Queue { pending: Arc::clone(&pending), closing: closing.subscribe() };
             tokio::spawn(worker.clone().work(queue))
         };
         let workers = (0..count).map(start).collect();
-        Self { submitter: Submitter { queue }, closing, workers }
+        Self { submitter: Submitter { queue }, closing, workers, watch }
     }
 
     pub fn submitter(&self) -> Submitter<S> {
@@ -161,6 +165,7 @@ impl<S: Service> Executor<S> {
                 tracing::error!(%error, service = S::NAME, "a command worker ended badly");
             }
         }
+        self.watch.abort();
     }
 }
 
@@ -287,6 +292,16 @@ impl<S: Service> Worker<S> {
         tracing::warn!(%error, service = S::NAME, commands = count, "the write store is not available");
         self.stage.paused("the write store is not available");
         (0..count).map(|_| Err(CommandError::Unavailable)).collect()
+    }
+}
+
+/// Ends a pause when the store answers again: commands may be kept away from a service that is not ready.
+async fn watch(db: Db, stage: Stage) {
+    loop {
+        tokio::time::sleep(WATCH).await;
+        if stage.report().state == State::Paused && db.version().await.is_ok() {
+            stage.ready();
+        }
     }
 }
 

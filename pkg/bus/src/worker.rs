@@ -13,7 +13,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A batch is tried again for this long before its member leaves the group: well within the five minutes after
 /// which the group would take it for dead.
-const HOLD: Duration = Duration::from_secs(60);
+const HOLD: Duration = Duration::from_mins(1);
 /// How often the handler may do what no record asks for.
 const TICK: Duration = Duration::from_millis(250);
 

@@ -13,8 +13,8 @@ use crate::report::Origin;
 pub(crate) const FILE_VARIABLE: &str = "ESTEIRA_CONFIG";
 /// The file that is read if it is there.
 const FILE_NAME: &str = "esteira.toml";
-/// Variables of the test suite, which a program under test inherits.
-const TEST_PREFIX: &str = "ESTEIRA_TEST_";
+/// Variables of the project's scripts and tests, which a program that they start inherits.
+const SCRIPTS: [&str; 4] = ["ESTEIRA_TEST_", "ESTEIRA_ENGINES_", "ESTEIRA_REQUIRE_ENGINES", "ESTEIRA_TOOLS_DIR"];
 
 /// A setting's names: its key in the file, then its variables, the strongest first.
 pub(crate) type Names = (&'static str, &'static [&'static str]);
@@ -49,7 +49,7 @@ fn from_environment(names: &[Names], variables: &[(String, String)]) -> Result<G
     for (name, text) in variables {
         if name.starts_with("ESTEIRA_")
             && !known(name)
-            && !name.starts_with(TEST_PREFIX)
+            && !SCRIPTS.iter().any(|ours| name.starts_with(ours))
             && !is_service_link(name, text)
         {
             let candidates = names.iter().flat_map(|(_, envs)| envs.iter().copied()).chain([FILE_VARIABLE]);

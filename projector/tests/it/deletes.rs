@@ -1,5 +1,7 @@
 //! Deletions and what comes after them.
 
+use std::sync::Arc;
+
 use esteira_bus::Handler;
 use esteira_views::{TOMBSTONES, USERS, Write};
 
@@ -27,13 +29,17 @@ async fn a_deletion_that_comes_early_waits_for_what_is_before_it(fixture: Fixtur
     assert_eq!(fixture.parked().await, []);
 }
 
+fn broken_off_after_the_tombstone(fixture: &Fixture) -> Arc<Hooked> {
+    Hooked::new(&fixture.views, |call| {
+        let goes = call.writes.iter().any(|write| matches!(write, Write::Delete { .. }));
+        if goes { Action::BreakOffAfter(1) } else { Action::Proceed }
+    })
+}
+
 async fn a_crash_between_tombstone_and_deletion_heals_when_the_event_comes_again(fixture: Fixture) {
     fixture.handle(&[made(1, user_created(1, "ana"))]).await;
     let deleted = [made(2, user_deleted(1))];
-    let dying = Hooked::new(&fixture.views, |call| {
-        let deletes = call.writes.iter().any(|write| matches!(write, Write::Delete { .. }));
-        if deletes { Action::BreakOffAfter(1) } else { Action::Proceed }
-    });
+    let dying = broken_off_after_the_tombstone(&fixture);
     fixture.hooked(&dying).handle(&deleted).await.unwrap_err();
     assert!(fixture.user(1).await.is_some());
     assert_eq!(fixture.all(&TOMBSTONES).await.len(), 1);
@@ -44,10 +50,7 @@ async fn a_crash_between_tombstone_and_deletion_heals_when_the_event_comes_again
 /// Go's deletions have no sequence, so that the tombstone has the version of the document it left behind.
 async fn a_document_that_a_crash_left_behind_its_tombstone_takes_no_more_events(fixture: Fixture) {
     fixture.handle(&[made(1, user_created(1, "ana"))]).await;
-    let dying = Hooked::new(&fixture.views, |call| {
-        let deletes = call.writes.iter().any(|write| matches!(write, Write::Delete { .. }));
-        if deletes { Action::BreakOffAfter(1) } else { Action::Proceed }
-    });
+    let dying = broken_off_after_the_tombstone(&fixture);
     fixture.hooked(&dying).handle(&[made(0, user_deleted(1))]).await.unwrap_err();
     fixture.handle(&[made(2, user_updated(1, "eva"))]).await;
     assert!(fixture.user(1).await.is_none());

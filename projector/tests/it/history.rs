@@ -119,25 +119,19 @@ impl Writer {
     fn progress(&mut self, which: i64, how: u8) {
         let Some(id) = nth(&self.orders, which) else { return };
         let (user, status) = self.orders[&id];
-        let next = match (status, how % 3) {
-            (OrderStatus::Created, 0) => OrderStatus::Paid,
-            (OrderStatus::Created, 1) => OrderStatus::Canceled,
-            (OrderStatus::Paid, _) => OrderStatus::Processing,
-            (OrderStatus::Processing, _) => OrderStatus::Shipped,
+        let (next, mut payload) = match (status, how % 3) {
+            (OrderStatus::Created, 0) => (OrderStatus::Paid, order_paid(id)),
+            (OrderStatus::Created, 1) => {
+                (OrderStatus::Canceled, order_canceled(id, &format!("reason {how}")))
+            }
+            (OrderStatus::Paid, _) => (OrderStatus::Processing, order_updated(id, OrderStatus::Processing)),
+            (OrderStatus::Processing, _) => (OrderStatus::Shipped, order_updated(id, OrderStatus::Shipped)),
             (
-                status @ (OrderStatus::Created
-                | OrderStatus::Shipped
-                | OrderStatus::Delivered
-                | OrderStatus::Canceled),
+                OrderStatus::Created | OrderStatus::Shipped | OrderStatus::Delivered | OrderStatus::Canceled,
                 _,
-            ) => status,
+            ) => (status, order_updated(id, status)),
         };
         self.orders.insert(id, (user, next));
-        let mut payload = match next {
-            OrderStatus::Paid => order_paid(id),
-            OrderStatus::Canceled if status != next => order_canceled(id, &format!("reason {how}")),
-            status => order_updated(id, status),
-        };
         if let Payload::OrderUpdated(updated) = &mut payload {
             updated.reservation = Some(Reservation::Reserved);
         }

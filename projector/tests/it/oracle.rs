@@ -21,15 +21,12 @@ pub(crate) fn expected(history: &[Event]) -> Shown {
     let mut shown = Shown::new();
     for event in history {
         let key = (event.aggregate(), event.aggregate_id());
-        match project(views.remove(&key), event).unwrap() {
-            Some(mut view) => {
-                set_version(&mut view, event.sequence().unwrap());
-                views.insert(key, view);
-            }
-            None => {
-                let id = format!("{}:{}", key.0, key.1);
-                shown.insert((TOMBSTONES.name, id), json!(event.sequence()));
-            }
+        if let Some(mut view) = project(views.remove(&key), event).unwrap() {
+            set_version(&mut view, event.sequence().unwrap());
+            views.insert(key, view);
+        } else {
+            let id = format!("{}:{}", key.0, key.1);
+            shown.insert((TOMBSTONES.name, id), json!(event.sequence()));
         }
     }
     for ((kind, id), view) in &views {

@@ -34,7 +34,9 @@ fn arrivals() -> impl Strategy<Value = Arrival> {
 impl Arrival {
     /// The shuffled events, duplicates included, dealt out to two.
     fn dealt(&self, history: &[Event]) -> [Vec<Record>; 2] {
-        let lot = |place: usize| self.lots[place % self.lots.len()].rotate_left((place / 64) as u32);
+        // Odd, so that every turn through the lots is another permutation.
+        let turn = |place: usize| u32::try_from(place / self.lots.len() * 2 + 1).unwrap();
+        let lot = |place: usize| self.lots[place % self.lots.len()].wrapping_mul(turn(place));
         let mut drawn: Vec<(u32, usize)> = Vec::new();
         for place in 0..history.len() {
             drawn.push((lot(place), place));

@@ -129,13 +129,16 @@ impl Dispatcher {
         let mut blocked = HashSet::new();
         let mut after = 0;
         let mut published = 0;
-        for _ in 0..sweep::PAGES {
+        let mut pages = 0;
+        while pages < sweep::PAGES {
             self.keep(lease).await?;
             let rows = sweep::claim_page(&self.db, after, self.settings.page).await?;
             let Some(last) = rows.last() else { break };
             let full = rows.len() >= self.settings.page as usize;
             after = last.id;
-            published += self.publish(lease, rows, &mut blocked).await?;
+            let of_page = self.publish(lease, rows, &mut blocked).await?;
+            published += of_page;
+            pages += usize::from(of_page > 0);
             if !full || stop.is_cancelled() {
                 break;
             }

@@ -46,7 +46,7 @@ impl Dispatcher {
         for (outgoing, result) in wave.into_iter().zip(results) {
             match result {
                 Ok(at) => {
-                    marks.push(Mark { id: outgoing.row.id, partition: at.partition, offset: at.offset })
+                    marks.push(Mark { id: outgoing.row.id, partition: at.partition, offset: at.offset });
                 }
                 Err(PublishError::Rejected(error)) => refused.push((outgoing, error)),
                 Err(PublishError::Unavailable(error)) => away = Some(error),

@@ -28,7 +28,7 @@ impl Outgoing {
         let topic = event_type.map_or_else(|| row.event_type.clone(), |event| topics.name(event));
         if let (Some(aggregate), Some(id)) = (&row.aggregate, row.aggregate_id) {
             let (key, event_id) = (Key::Aggregate(aggregate.clone(), id), row.event_id.clone());
-            return Self { key, topic, event_id, row };
+            return Self { row, key, topic, event_id };
         }
         match event_type.and_then(|event_type| Event::decode(event_type, Some(row.value())).ok()) {
             Some(event) => {

@@ -47,7 +47,7 @@ pub enum ProductEvent {
 }
 
 /// Why a command was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProductRejected {
     NotFound {
         id: ProductId,

@@ -53,7 +53,7 @@ async fn a_batch_is_never_larger_than_its_limit(test: TestDb) {
     let answers = fixture.submit_together((0..7).map(|_| plain(add(1, 1))).collect()).await;
     assert_eq!(
         answers.into_iter().map(|answer| done(answer).version).collect::<Vec<_>>(),
-        Vec::from_iter(2..=8)
+        (2..=8).collect::<Vec<_>>()
     );
     assert_eq!(fixture.service.batches()[2..], [3, 3, 1]);
 }

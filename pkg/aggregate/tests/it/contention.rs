@@ -77,7 +77,7 @@ async fn parallel_commands_on_one_row_are_all_done(test: TestDb) {
     let mut versions: Vec<i64> =
         join_all(calls).await.into_iter().map(|answer| done(answer).version).collect();
     versions.sort_unstable();
-    assert_eq!(versions, Vec::from_iter(2..=201));
+    assert_eq!(versions, (2..=201).collect::<Vec<_>>());
     assert_eq!(fixture.value(1).await, 200);
     fixture.assert_consistent().await;
 }

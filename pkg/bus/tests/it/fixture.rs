@@ -1,6 +1,5 @@
 //! A log to test, with topics and groups that no other test uses.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,15 +85,7 @@ impl Fixture {
 }
 
 pub(crate) fn kafka_brokers() -> Option<String> {
-    let brokers = std::env::var("KAFKA_BROKERS").ok().filter(|brokers| !brokers.is_empty());
-    if brokers.is_none() {
-        assert_ne!(std::env::var("ESTEIRA_REQUIRE_ENGINES").as_deref(), Ok("1"), "KAFKA_BROKERS must be set");
-        let name = std::thread::current().name().unwrap_or_default().to_owned();
-        // Written past the harness, which shows what a passing test prints to nobody.
-        let mut stderr = std::io::stderr().lock();
-        writeln!(stderr, "NOT TESTED ON KAFKA (KAFKA_BROKERS is not set): {name}").unwrap();
-    }
-    brokers
+    esteira_testkit::engine("Kafka", "KAFKA_BROKERS")
 }
 
 pub(crate) fn unique(what: &str) -> String {

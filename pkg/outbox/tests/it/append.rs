@@ -16,7 +16,7 @@ on_every_engine!(
 async fn events_keep_the_order_in_which_they_were_appended(test: TestDb) {
     given(&test, (1..=150).map(|user| event(user % 7, user)).collect()).await;
     let rows = claimed(&test, 0, 1_000).await;
-    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), Vec::from_iter(1..=150));
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), (1..=150).collect::<Vec<_>>());
     for (user, row) in (1..=150).zip(&rows) {
         let event = Event::decode(EventType::UserUpdated, Some(row.value())).unwrap();
         assert_eq!((event.aggregate_id(), event.meta.sequence), (user % 7, Some(user)));

@@ -31,7 +31,7 @@ async fn a_published_row_says_where_it_went_and_keeps_saying_it(test: TestDb) {
     mark_published(&test.db, &mut lease, &again).await.unwrap();
     assert_eq!(
         test.ints("select kafka_offset from outbox where processed_at is not null order by id").await,
-        Vec::from_iter(101..=200)
+        (101..=200).collect::<Vec<_>>()
     );
 }
 

@@ -8,7 +8,7 @@ use esteira_sql::{Db, Timestamp};
 use esteira_testkit::TestDb;
 
 pub(crate) const LEASE: &str = "dispatcher";
-pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
 
 /// An event of `user`.
 pub(crate) fn event(user: i64, sequence: i64) -> NewEvent {

@@ -11,10 +11,8 @@ const GO_INSERT: &str = "insert into outbox (aggregate, event_type, payload, cre
     ('order', 'order.paid', '{\"event_id\": \"c5ed6cd5-8a70-44e7-b29c-400c003d8a64\"}', '2026-11-22 12:43:01', null)";
 
 async fn an_outbox_that_gorm_made_is_claimed_and_marked(test: TestDb) {
-    for (number, (text, payload)) in
-        [("longtext", "json"), ("varchar(191)", "longtext"), ("varchar(50)", "longblob")]
-            .into_iter()
-            .enumerate()
+    for (sequence, (text, payload)) in
+        (1..).zip([("longtext", "json"), ("varchar(191)", "longtext"), ("varchar(50)", "longblob")])
     {
         test.execute("drop table if exists outbox").await;
         test.execute(&format!(
@@ -24,7 +22,7 @@ async fn an_outbox_that_gorm_made_is_claimed_and_marked(test: TestDb) {
         .await;
         test.execute(GO_INSERT).await;
         test.migrate(&[SCHEMA]).await;
-        commit(&test.db, vec![event(1, number as i64 + 1)]).await.unwrap();
+        commit(&test.db, vec![event(1, sequence)]).await.unwrap();
         let rows = claimed(&test, 0, 10).await;
         assert_eq!((rows[0].id, rows[0].aggregate_id, rows[0].sequence), (1, None, None));
         assert!(rows[0].value().starts_with(b"{") && rows[1].sequence.is_some());

@@ -1,6 +1,5 @@
 //! A store for each test: a SQLite file of its own, or a MongoDB database of its own that is dropped at the end.
 
-use std::env;
 use std::sync::Arc;
 
 use esteira_views::{
@@ -43,13 +42,7 @@ pub(crate) async fn with_mongo_views<F>(test: impl FnOnce(MongoViews) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let Ok(uri) = env::var("MONGO_URI") else {
-        assert_ne!(env::var("ESTEIRA_REQUIRE_ENGINES").as_deref(), Ok("1"), "MONGO_URI is not set");
-        eprintln!(
-            "\n!!! NOT RUN: MONGO_URI is not set, so that nothing was tested on the MongoDB wire protocol !!!\n"
-        );
-        return;
-    };
+    let Some(uri) = esteira_testkit::engine("the MongoDB wire protocol", "MONGO_URI") else { return };
     let (base, options) = uri.split_once('?').map_or((uri.as_str(), ""), |(base, options)| (base, options));
     let host = base.trim_start_matches("mongodb://").split('/').next().unwrap();
     let name = format!("test_{}", uuid::Uuid::now_v7().simple());

@@ -36,7 +36,10 @@ mod tests {
         let event = move_stock(&product, &MoveStock { id: ProductId(1), delta })?;
         Ok(event.map(|event| match event {
             ProductEvent::Updated { stock, .. } => stock,
-            other => panic!("{other:?}"),
+            other @ (ProductEvent::Created { .. }
+            | ProductEvent::Reserved { .. }
+            | ProductEvent::Released { .. }
+            | ProductEvent::Deleted) => panic!("{other:?}"),
         }))
     }
 

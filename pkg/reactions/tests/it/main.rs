@@ -1,0 +1,8 @@
+//! Reactions on every write store, with an embedded log.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod fixture;
+mod outages;
+mod retries;
+mod service;

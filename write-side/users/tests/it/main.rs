@@ -1,0 +1,7 @@
+//! The users service on every write store.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod emails;
+mod fixture;
+mod go_tables;
