@@ -4,12 +4,35 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use esteira_config::Settings;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::platform::{Engines, Listeners, Needs, Platform, banner, create_topics, migrate};
 use crate::roles::{self, Role};
 
+/// What a shell reports for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 pub async fn run(settings: Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::install()?;
+    let platform = tokio::select! {
+        platform = start(settings, roles) => platform?,
+        () = signals.next() => return Ok(ExitCode::SUCCESS),
+    };
+    tokio::select! {
+        () = platform.started() => {
+            banner::print(&platform, roles);
+            signals.next().await;
+        }
+        () = signals.next() => {}
+    }
+    tracing::info!("stopping: answering what is in flight");
+    tokio::select! {
+        () = platform.stop() => Ok(ExitCode::SUCCESS),
+        () = signals.next() => Ok(ExitCode::from(INTERRUPTED)),
+    }
+}
+
+async fn start(settings: Settings, roles: &[Role]) -> anyhow::Result<Platform> {
     let needs = Needs::of(roles);
     // The cheapest checks first: a port that is taken must not cost a migration.
     let listeners = Listeners::bind(&settings, roles).await?;
@@ -32,19 +55,24 @@ pub async fn run(settings: Settings, roles: &[Role]) -> anyhow::Result<ExitCode>
         roles::start(*role, &mut platform)?;
     }
     platform.listen(listeners);
-    platform.started().await;
-    banner::print(&platform, roles);
-    wait_for_signal().await?;
-    tracing::info!("stopping: answering what is in flight");
-    platform.stop().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(platform)
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result?,
-        _ = terminate.recv() => {}
+/// Ctrl-C and SIGTERM. Installed before anything starts: the first process of a container has no default handlers.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn install() -> anyhow::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

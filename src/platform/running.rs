@@ -10,7 +10,7 @@ use esteira_events::Topics;
 use esteira_projector::{GROUP, Projector};
 use esteira_reactions::{React, Reactions};
 use esteira_sql::Timestamp;
-use esteira_telemetry::Health;
+use esteira_telemetry::{Health, Stage};
 use esteira_web::{ApiInfo, Limits, health_routes, mount, serve};
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, watch};
@@ -29,6 +29,9 @@ const PURGE: Duration = Duration::from_mins(10);
 /// How long the first lines wait for every stage.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 const START_PAUSE: Duration = Duration::from_millis(5);
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// How much longer than requests in flight everything else may take to end.
+const STOP_MARGIN: Duration = Duration::from_secs(10);
 /// The most events that reactions hand in at once.
 const REACTION_BATCH: usize = 256;
 
@@ -78,8 +81,21 @@ impl Platform {
         self.stop.clone()
     }
 
-    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+    /// Runs a stage until it ends by itself; one that panics says so in its health and is started again.
+    pub fn run<F>(&mut self, stage: Stage, start: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop_token();
+        self.tasks.spawn(async move {
+            while let Err(error) = tokio::spawn(start()).await {
+                stage.failed(format!("it panicked and starts again: {error}"));
+                tokio::select! {
+                    () = tokio::time::sleep(RESTART_PAUSE) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
     }
 
     /// Starts the batch executor of a service.
@@ -93,8 +109,7 @@ impl Platform {
         let stage = self.health.stage(stage);
         stage.ready();
         if self.executors.is_empty() {
-            let task = purge(db.clone(), self.stop_token());
-            self.spawn(task);
+            self.tasks.spawn(purge(db.clone(), self.stop_token()));
         }
         let executor = Executor::start(service, db, settings, Arc::clone(&self.committed), stage);
         let submitter = executor.submitter();
@@ -112,16 +127,17 @@ impl Platform {
             topics: self.topics(),
             group: group.clone(),
         };
+        let stage = self.health.stage(stage);
         let worker = Worker {
             log: Arc::clone(self.engines.log()?),
             group,
             topics: self.topics().names(S::EVENTS),
             handler: Arc::new(handler),
-            stage: self.health.stage(stage),
+            stage: stage.clone(),
             batch: REACTION_BATCH,
         };
         let stop = self.stop_token();
-        self.spawn(worker.run(stop));
+        self.run(stage, move || worker.clone().run(stop.clone()));
         Ok(())
     }
 
@@ -159,7 +175,7 @@ impl Platform {
             };
             let router = mount(routes.merge(health_routes(self.health.clone())), info, &limits);
             let (limits, stop) = (limits.clone(), self.stop_token());
-            self.spawn(async move {
+            self.tasks.spawn(async move {
                 serve(listener, router, &limits, stop.cancelled()).await;
             });
         }
@@ -177,12 +193,19 @@ impl Platform {
         }
     }
 
-    /// Answers what is in flight, finishes batches, commits offsets, closes the engines.
+    /// Answers what is in flight, finishes batches, commits offsets, closes the engines. What takes longer than the
+    /// grace period allows is cut off: nothing is lost by it, as by any crash.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
-        futures::future::join_all(self.executors).await;
-        self.engines.close().await;
+        let limit = self.settings.shutdown_grace + STOP_MARGIN;
+        let orderly = async {
+            while self.tasks.join_next().await.is_some() {}
+            futures::future::join_all(self.executors).await;
+            self.engines.close().await;
+        };
+        if tokio::time::timeout(limit, orderly).await.is_err() {
+            tracing::warn!(?limit, "stopped before everything had ended");
+        }
     }
 }
 

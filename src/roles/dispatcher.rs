@@ -17,15 +17,16 @@ pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
         poll_interval: platform.settings.outbox_poll_interval,
         page: PAGE,
     };
+    let stage = platform.health.stage("dispatcher");
     let dispatcher = Dispatcher {
         db: platform.engines.store()?.clone(),
         log: Arc::clone(platform.engines.log()?),
         topics: platform.topics(),
         settings,
         committed: Arc::clone(&platform.committed),
-        stage: platform.health.stage("dispatcher"),
+        stage: stage.clone(),
     };
     let stop = platform.stop_token();
-    platform.spawn(dispatcher.run(stop));
+    platform.run(stage, move || dispatcher.clone().run(stop.clone()));
     Ok(())
 }

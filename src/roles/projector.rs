@@ -12,15 +12,16 @@ const BATCH: usize = 256;
 
 pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     let topics = platform.topics().names(&TOPICS);
+    let stage = platform.health.stage("projector");
     let worker = Worker {
         log: Arc::clone(platform.engines.log()?),
         group: platform.group(GROUP),
         topics,
         handler: platform.projector()?,
-        stage: platform.health.stage("projector"),
+        stage: stage.clone(),
         batch: BATCH,
     };
     let stop = platform.stop_token();
-    platform.spawn(worker.run(stop));
+    platform.run(stage, move || worker.clone().run(stop.clone()));
     Ok(())
 }

@@ -182,8 +182,7 @@ impl Oracle {
     }
 
     async fn orders(&self) -> BTreeMap<i64, OrderRow> {
-        let rows: Vec<OrderRow> =
-            self.rows("select id, status, reservation, refund_due from orders").await;
+        let rows: Vec<OrderRow> = self.rows("select id, status, reservation, refund_due from orders").await;
         rows.into_iter().map(|row| (row.id, row)).collect()
     }
 

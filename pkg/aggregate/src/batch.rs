@@ -58,16 +58,12 @@ async fn in_transaction<S: Service>(
     at: Timestamp,
 ) -> Result<Vec<CommandResult<S>>, BatchError<S>> {
     insert_batch_id(conn, batch_id, at).await?;
+    let commands: Vec<&S::Command> = inputs.iter().map(|input| &input.command).collect();
+    let mut world = service.load(conn, &commands, at).await?;
+    // After the rows are locked: the same key in flight elsewhere has committed its answer by now.
     let known = Known::load::<S>(conn, inputs).await?;
     let plan: Vec<Step<S>> = known.plan::<S>(inputs);
-    let commands: Vec<&S::Command> = inputs
-        .iter()
-        .zip(&plan)
-        .filter(|(_, step)| matches!(step, Step::Decide))
-        .map(|(input, _)| &input.command)
-        .collect();
     let decided_here: Vec<bool> = plan.iter().map(|step| matches!(step, Step::Decide)).collect();
-    let mut world = service.load(conn, &commands, at).await?;
     let decided: Vec<Decided<S>> =
         inputs.iter().zip(plan).map(|(input, step)| decide(service, &mut world, input, step)).collect();
     write_state_and_events(service, conn, &mut world).await?;
@@ -88,6 +84,20 @@ async fn write_state_and_events<S: Service>(
     service.write(conn, world).await?;
     esteira_outbox::append(conn, service.take_events(world)).await?;
     Ok(())
+}
+
+/// Whether the store takes writes: one that is full or read only still answers reads.
+pub(crate) async fn probe(db: &Db) -> Result<(), sqlx::Error> {
+    let mut tx = db.begin().await?;
+    on!(&mut tx.conn(), c => {
+        sqlx::query("insert into command_batches (batch_id, created_at) values (?, ?)")
+            .bind(Uuid::now_v7().to_string())
+            .bind(Timestamp::now())
+            .execute(&mut *c)
+            .await
+            .map(drop)
+    })?;
+    tx.rollback().await
 }
 
 async fn insert_batch_id<S: Service>(
@@ -200,7 +210,6 @@ fn decide<S: Service>(
         Step::Decide => {}
     }
     if let (Some(wanted), Some(current)) = (&input.if_match, service.version(world, &input.command))
-        && !wanted.is_empty()
         && !wanted.contains(&current)
     {
         return Decided::Answered(Err(CommandError::PreconditionFailed { current: Some(current) }));

@@ -14,6 +14,10 @@ use crate::service::{Answer, CommandError, Input, Service, WriteError};
 
 /// How often a lone command is redone after a deadlock, a lock timeout or a stale row.
 const ATTEMPTS: u32 = 8;
+/// How often a lone command waits for a lock, each time for the engine's lock timeout.
+const LOCK_WAITS: u32 = 2;
+/// How long a batch may be redone one by one; what is left then is handed back, so that other rows need not wait.
+const ONE_BY_ONE_LIMIT: Duration = Duration::from_secs(4);
 /// How often a whole batch is redone before its inputs are tried one at a time.
 const BATCH_ATTEMPTS: u32 = 3;
 /// How long a lost answer to COMMIT is asked after before the callers are told that nobody knows.
@@ -184,7 +188,9 @@ impl<S: Service> Worker<S> {
         }
     }
 
-    async fn execute(&self, pending: Vec<Pending<S>>) {
+    async fn execute(&self, mut pending: Vec<Pending<S>>) {
+        // A caller that went away was told nothing, and will ask again if it still wants the command.
+        pending.retain(|pending| !pending.reply.is_closed());
         let inputs: Vec<&Input<S::Command>> = pending.iter().map(|pending| &pending.input).collect();
         let answers = match self.together(&inputs).await {
             Some(answers) => answers,
@@ -218,8 +224,13 @@ impl<S: Service> Worker<S> {
     }
 
     async fn one_by_one(&self, inputs: &[&Input<S::Command>]) -> Vec<CommandResult<S>> {
+        let started = Instant::now();
         let mut answers = Vec::with_capacity(inputs.len());
         for input in inputs {
+            if started.elapsed() > ONE_BY_ONE_LIMIT {
+                answers.resize_with(inputs.len(), || Err(CommandError::Overloaded));
+                break;
+            }
             let Some(answer) = self.alone(input).await else {
                 // Each of the others would wait for a connection too.
                 answers.resize_with(inputs.len(), || Err(CommandError::Unavailable));
@@ -232,13 +243,19 @@ impl<S: Service> Worker<S> {
 
     /// The answer to one command, or `None` when the store is away.
     async fn alone(&self, input: &Input<S::Command>) -> Option<CommandResult<S>> {
-        let mut taken = false;
+        let (mut taken, mut waited) = (false, 0);
         for attempt in 1..=ATTEMPTS {
             match self.attempt(&[input]).await {
                 Ok(mut answers) => return answers.pop(),
                 Err(error) if is_unavailable(&error) => {
                     self.unavailable(1, &error);
                     return None;
+                }
+                Err(error) if is_lock_timeout(&error) => {
+                    waited += 1;
+                    if waited == LOCK_WAITS {
+                        break;
+                    }
                 }
                 Err(error) if is_contention(&error) => pause(attempt).await,
                 // Once, the loser of a race may find what the winner wrote. Twice, its own value is taken.
@@ -253,8 +270,8 @@ impl<S: Service> Worker<S> {
                 }
             }
         }
-        tracing::warn!(service = S::NAME, attempts = ATTEMPTS, "command gave up on a contended row");
-        Some(Err(CommandError::Unavailable))
+        tracing::warn!(service = S::NAME, "command gave up on a contended row");
+        Some(Err(CommandError::Contended))
     }
 
     /// One transaction, and where the answer to its COMMIT is lost, the question whether it had committed.
@@ -275,7 +292,7 @@ impl<S: Service> Worker<S> {
                 // A transaction that is still open holds the lock on its batch id, so a timeout says that it may yet
                 // commit: it must be asked after under the same id.
                 (Err(BatchError::Failed(error)), Some(asked))
-                    if is_unavailable(&error) || is_contention(&error) =>
+                    if is_unavailable(&error) || is_contention(&error) || is_lock_timeout(&error) =>
                 {
                     unknown = Some(asked);
                 }
@@ -299,7 +316,7 @@ impl<S: Service> Worker<S> {
 async fn watch(db: Db, stage: Stage) {
     loop {
         tokio::time::sleep(WATCH).await;
-        if stage.report().state == State::Paused && db.version().await.is_ok() {
+        if stage.report().state == State::Paused && batch::probe(&db).await.is_ok() {
             stage.ready();
         }
     }
@@ -325,6 +342,10 @@ fn is_unavailable(error: &WriteError) -> bool {
 
 fn is_contention(error: &WriteError) -> bool {
     matches!(fault_of(error), None | Some(Fault::Contention))
+}
+
+fn is_lock_timeout(error: &WriteError) -> bool {
+    fault_of(error) == Some(Fault::LockTimeout)
 }
 
 fn is_unique(error: &WriteError) -> bool {

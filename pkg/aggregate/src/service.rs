@@ -80,7 +80,7 @@ pub enum Dedup {
 pub struct Input<C> {
     pub command: C,
     pub dedup: Dedup,
-    /// The versions of `If-Match`; empty for `*`.
+    /// The versions of `If-Match`: `None` without it and for `*`, empty where no version can match.
     pub if_match: Option<Vec<i64>>,
     pub cause: Cause,
 }
@@ -115,6 +115,9 @@ pub enum CommandError<R> {
     /// The queue is full.
     #[error("too many commands are waiting")]
     Overloaded,
+    /// Somebody holds the rows that the command needs.
+    #[error("the rows are held by somebody else")]
+    Contended,
     /// The store is away. Whether the command was done may be unknown: retry with the same idempotency key.
     #[error("the store is not available")]
     Unavailable,

@@ -39,7 +39,8 @@ impl From<LogError> for Outage {
     }
 }
 
-/// One member of a consumer group.
+/// One member of a consumer group; a clone is another one.
+#[derive(Clone)]
 pub struct Worker {
     pub log: Arc<dyn Log>,
     pub group: String,

@@ -23,6 +23,9 @@ pub fn refused<R>(error: CommandError<R>, rejected: impl FnOnce(R) -> Problem) -
         CommandError::Overloaded => {
             Problem::unavailable("overloaded", "too many commands are waiting", RETRY_AFTER)
         }
+        CommandError::Contended => {
+            Problem::unavailable("contended", "the rows are held by somebody else", RETRY_AFTER)
+        }
         CommandError::Unavailable => unavailable(),
         CommandError::Internal => Problem::internal(&Logged),
     }
@@ -31,7 +34,7 @@ pub fn refused<R>(error: CommandError<R>, rejected: impl FnOnce(R) -> Problem) -
 /// The problem of a read that the write store did not answer.
 pub fn unreadable_store(error: &sqlx::Error) -> Problem {
     match fault(error) {
-        Fault::Unavailable | Fault::Contention => unavailable().caused_by(error),
+        Fault::Unavailable | Fault::Contention | Fault::LockTimeout => unavailable().caused_by(error),
         Fault::Unique | Fault::Refused => Problem::internal(error),
     }
 }

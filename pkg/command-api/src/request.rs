@@ -9,13 +9,15 @@ use esteira_web::{IdempotencyKey, IfMatch, Problem, Traceparent};
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
+use uuid::Uuid;
 
 /// `If-Match`, `Idempotency-Key`, `traceparent`, and the method and path that scope the key.
 #[derive(Clone, Debug)]
 pub struct CommandRequest {
     if_match: Option<Vec<i64>>,
     key: Option<String>,
-    traceparent: Option<String>,
+    /// The client's trace, or a new one: every event belongs to one.
+    traceparent: String,
     /// Without `/api/v1`: both prefixes are the same resource.
     target: String,
 }
@@ -27,8 +29,19 @@ impl CommandRequest {
             let scope = Sha256::digest(format!("{}\n{}\n{key}", S::NAME, self.target));
             Dedup::Key(ScopedKey { scope: hex(&scope), body_hash: hex(&body_hash) })
         });
-        Input { command, dedup, if_match: self.if_match, cause: Cause { traceparent: self.traceparent } }
+        Input {
+            command,
+            dedup,
+            if_match: self.if_match,
+            cause: Cause { traceparent: Some(self.traceparent) },
+        }
     }
+}
+
+/// A sampled W3C trace context with random ids.
+fn new_traceparent() -> String {
+    let (trace, span) = (Uuid::new_v4().simple(), Uuid::new_v4().as_u64_pair().1);
+    format!("00-{trace}-{span:016x}-01")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -46,6 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandRequest {
         let IfMatch(if_match) = IfMatch::from_request_parts(parts, state).await?;
         let IdempotencyKey(key) = IdempotencyKey::from_request_parts(parts, state).await?;
         let Ok(Traceparent(traceparent)) = Traceparent::from_request_parts(parts, state).await;
+        let traceparent = traceparent.unwrap_or_else(new_traceparent);
         let target = format!("{} {}", parts.method, parts.uri.path());
         Ok(Self { if_match, key, traceparent, target })
     }

@@ -14,7 +14,8 @@ pub(crate) const FILE_VARIABLE: &str = "ESTEIRA_CONFIG";
 /// The file that is read if it is there.
 const FILE_NAME: &str = "esteira.toml";
 /// Variables of the project's scripts and tests, which a program that they start inherits.
-const SCRIPTS: [&str; 4] = ["ESTEIRA_TEST_", "ESTEIRA_ENGINES_", "ESTEIRA_REQUIRE_ENGINES", "ESTEIRA_TOOLS_DIR"];
+const SCRIPTS: [&str; 4] =
+    ["ESTEIRA_TEST_", "ESTEIRA_ENGINES_", "ESTEIRA_REQUIRE_ENGINES", "ESTEIRA_TOOLS_DIR"];
 
 /// A setting's names: its key in the file, then its variables, the strongest first.
 pub(crate) type Names = (&'static str, &'static [&'static str]);

@@ -60,7 +60,7 @@ settings! {
     command_queue: usize = "1024", ["ESTEIRA_COMMAND_QUEUE"], integer(1..=1_000_000), "How many commands may wait before the next one is answered 503";
     command_workers: usize = "2", ["ESTEIRA_COMMAND_WORKERS"], integer(1..=64), "How many batches of commands a service writes at once; SQLite has one writer";
     mysql_pool: u32 = "16", ["ESTEIRA_MYSQL_POOL"], integer(1..=1000), "The most connections to MySQL of one process";
-    lease_ttl: Duration = "15s", ["ESTEIRA_LEASE_TTL"], duration(1000..=600_000), "How long the lease of a dispatcher that has died is kept from others";
+    lease_ttl: Duration = "15s", ["ESTEIRA_LEASE_TTL"], duration(6_000..=600_000), "How long the lease of a dispatcher that has died is kept from others";
     shutdown_grace: Duration = "20s", ["ESTEIRA_SHUTDOWN_GRACE"], duration(0..=600_000), "How long work in flight may take to end at shutdown";
     log: Option<String> = "", ["ESTEIRA_LOG"], optional(text()), "Which log lines are written, as a tracing filter such as info,esteira=debug";
     log_format: LogFormat = "pretty", ["ESTEIRA_LOG_FORMAT"], LogFormat::rule(), "How log lines look";

@@ -36,7 +36,8 @@ pub enum LeaseError {
     Sql(#[from] sqlx::Error),
 }
 
-/// Takes the lease if it is free or expired; `None` while another owner holds it.
+/// Takes the lease if it is free or expired; `None` while another owner holds it. One that ends far later than any
+/// owner asks for was taken before the database's clock went back, and counts as expired too.
 pub async fn acquire(db: &Db, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>, sqlx::Error> {
     let started = Instant::now();
     let mut tx = db.begin().await?;
@@ -47,7 +48,8 @@ pub async fn acquire(db: &Db, name: &str, owner: &str, ttl: Duration) -> Result<
         query.push_bind(owner.to_owned());
         query.push(format!(", token = token + 1, expires_at = {now} + ")).push_bind(millis(ttl));
         query.push(" where name = ").push_bind(name.to_owned());
-        query.push(format!(" and expires_at <= {now}"));
+        query.push(format!(" and (expires_at <= {now} or expires_at > {now} + "));
+        query.push_bind(10 * millis(ttl)).push(")");
         query.build().execute(&mut *c).await?.rows_affected()
     });
     let token = on!(&mut tx.conn(), c => {

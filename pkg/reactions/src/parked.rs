@@ -9,6 +9,8 @@ use sqlx::{AssertSqlSafe, FromRow};
 /// The attempts of a record before it is dead-lettered (after 1, 2, 4, 8, 16 s).
 const ATTEMPTS: i32 = 5;
 const PAGE: i64 = 128;
+/// How long a process that died in the middle of an attempt puts it off.
+const CLAIM: TimeDelta = TimeDelta::seconds(30);
 
 /// A row of `parked_records`.
 #[derive(Clone, Debug, FromRow)]
@@ -51,6 +53,13 @@ impl Parked {
             first_failure_at: before.map_or(now, |parked| parked.first_failure_at),
             ..Self::dead(group, record, error)
         }
+    }
+
+    /// The record whose rows somebody holds: it waits as long as that takes, and never dies of it.
+    pub(crate) fn contended(group: &str, record: &Record, before: Option<&Self>) -> Self {
+        let earlier =
+            before.map(|parked| Self { attempts: parked.attempts.min(ATTEMPTS - 1), ..parked.clone() });
+        Self::failed(group, record, earlier.as_ref(), "its rows are held by somebody else")
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -102,6 +111,22 @@ pub(crate) async fn find(conn: &mut Conn<'_>, id: &str) -> Result<Option<Parked>
             .fetch_optional(&mut *c)
             .await
     })
+}
+
+/// Takes `parked` for this process: its next attempt is put off, so that no other process makes the same.
+pub(crate) async fn claim(db: &Db, parked: &Parked) -> Result<bool, sqlx::Error> {
+    let mut tx = db.begin().await?;
+    let claimed = on!(&mut tx.conn(), c => {
+        sqlx::query("update parked_records set next_attempt_at = ? where id = ? and state = 'retry' and next_attempt_at = ?")
+            .bind(Timestamp::from(Timestamp::now().to_utc() + CLAIM))
+            .bind(parked.id.clone())
+            .bind(parked.next_attempt_at)
+            .execute(&mut *c)
+            .await?
+            .rows_affected()
+    });
+    tx.commit().await?;
+    Ok(claimed == 1)
 }
 
 /// Records of `group` whose next attempt is due.

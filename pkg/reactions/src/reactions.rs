@@ -38,6 +38,8 @@ enum Reaction {
     Undecodable(String),
     /// It failed for its own reason.
     Failed(String),
+    /// Somebody holds its rows: it waits outside the line, for as long as that takes.
+    Contended,
 }
 
 impl<S: React> Reactions<S> {
@@ -62,6 +64,7 @@ impl<S: React> Reactions<S> {
         match self.commands.submit_waiting(input).await {
             // A rejected reaction is a decision too: its mark is in the store.
             Ok(_) | Err(CommandError::Rejected(_)) => Ok(Reaction::Done),
+            Err(CommandError::Contended) => Ok(Reaction::Contended),
             Err(CommandError::Unavailable | CommandError::Overloaded) => {
                 Err(Outage("the write store is not available".to_owned()))
             }
@@ -93,6 +96,7 @@ impl<S: React> Reactions<S> {
             Reaction::Failed(error) => {
                 (Parked::failed(&self.group, record, before, &error), ErrorClass::Failed)
             }
+            Reaction::Contended => (Parked::contended(&self.group, record, before), ErrorClass::Failed),
         };
         // A record that comes again has its next attempt to come or is a dead letter: out of turn nothing counts.
         if before.is_none() && self.known(record).await?.is_some() {
@@ -127,9 +131,15 @@ impl<S: React> Handler for Reactions<S> {
             let mut reader = self.db.read().await.map_err(|error| store(&error))?;
             parked::due(&mut reader.conn(), &self.group).await.map_err(|error| store(&error))?
         };
+        let mut claimed = Vec::with_capacity(due.len());
         for parked in due {
-            let reaction = self.react(&parked.record.0).await?;
-            self.settle(&parked.record.0, Some(&parked), reaction).await?;
+            if parked::claim(&self.db, &parked).await.map_err(|error| store(&error))? {
+                claimed.push(parked);
+            }
+        }
+        let reactions = join_all(claimed.iter().map(|parked| self.react(&parked.record.0))).await;
+        for (parked, reaction) in claimed.iter().zip(reactions) {
+            self.settle(&parked.record.0, Some(parked), reaction?).await?;
         }
         Ok(())
     }
@@ -137,7 +147,9 @@ impl<S: React> Handler for Reactions<S> {
 
 fn store(error: &sqlx::Error) -> Outage {
     match fault(error) {
-        Fault::Unavailable | Fault::Contention => Outage("the write store is not available".to_owned()),
+        Fault::Unavailable | Fault::Contention | Fault::LockTimeout => {
+            Outage("the write store is not available".to_owned())
+        }
         Fault::Unique | Fault::Refused => Outage(format!("the write store refuses a parked record: {error}")),
     }
 }
@@ -148,6 +160,7 @@ fn name<R>(error: &CommandError<R>) -> &'static str {
         CommandError::KeyReused => "key reused",
         CommandError::PreconditionFailed { .. } => "precondition failed",
         CommandError::Overloaded => "overloaded",
+        CommandError::Contended => "contended",
         CommandError::Unavailable => "unavailable",
         CommandError::Internal => "internal error, see the log",
     }

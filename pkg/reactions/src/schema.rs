@@ -7,8 +7,8 @@ pub const SCHEMA: Schema = Schema { name: "reactions", version: 1, tables: &[PAR
 const PARKED: Table = Table {
     name: "parked_records",
     columns: &[
-        column("id", "varchar(255) not null primary key", "text not null primary key"),
-        column("consumer_group", "varchar(128) not null", "text not null"),
+        column("id", "varchar(600) not null primary key", "text not null primary key"),
+        column("consumer_group", "varchar(255) not null", "text not null"),
         column("record", "json not null", "text not null"),
         column("state", "varchar(16) not null", "text not null"),
         column("attempts", "int not null", "integer not null"),

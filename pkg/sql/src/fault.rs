@@ -8,8 +8,10 @@ use sqlx::mysql::MySqlDatabaseError;
 pub enum Fault {
     /// The engine is away, full or shutting down: pause; it says nothing about the input.
     Unavailable,
-    /// A deadlock or a lock that took too long: redo, a bounded number of times.
+    /// A deadlock, or a table that was altered under the statement: redo at once, a bounded number of times.
     Contention,
+    /// A lock that took too long: somebody holds the row, and only what needs it should wait again.
+    LockTimeout,
     /// A unique key is taken.
     Unique,
     /// The engine refused this statement for a reason of its own.
@@ -45,15 +47,21 @@ fn of_database(error: &dyn DatabaseError) -> Fault {
 /// Numbers of the MySQL server error reference.
 fn of_mysql(number: u16) -> Fault {
     match number {
-        1205 | 1213 => Fault::Contention,
-        // Disk full, too many connections, access denied, shutdown, read only, aborted connection, killed.
+        1205 => Fault::LockTimeout,
+        1213 | 1412 | 1615 | 3101 => Fault::Contention,
+        // Disk or table full, too many connections, access denied, shutdown, read only, aborted connection, killed.
         1021
+        | 1026
+        | 1030
         | 1040
+        | 1041
         | 1044
         | 1045
+        | 1047
         | 1053
         | 1077
         | 1079
+        | 1114
         | 1152
         | 1158..=1161
         | 1203
@@ -69,7 +77,7 @@ fn of_mysql(number: u16) -> Fault {
 /// Result codes of SQLite; the low byte is the primary code.
 fn of_sqlite(code: i32) -> Fault {
     match code & 0xff {
-        5 | 6 => Fault::Contention,
+        5 | 6 => Fault::LockTimeout,
         // Out of memory, read only, I/O error, full, cannot open, a lock protocol error.
         7 | 8 | 10 | 13 | 14 | 15 => Fault::Unavailable,
         _ => Fault::Refused,

@@ -39,6 +39,8 @@ fn base(c: char) -> [Option<char>; 2] {
         'ø' => [Some('o'), None],
         'ς' | 'ϲ' => [Some('σ'), None],
         'ґ' => [Some('г'), None],
+        // Katakana and hiragana stand 0x60 apart.
+        'ァ'..='ヶ' => [char::from_u32(u32::from(c) - 0x60), None],
         other => [Some(other), None],
     }
 }

@@ -105,9 +105,19 @@ fn is_label(label: &str) -> bool {
     label.starts_with(edge) && label.ends_with(edge) && label.chars().all(|c| edge(c) || "-_~".contains(c))
 }
 
-/// Beyond ASCII everything that is neither space nor control, as the Go rule's ranges have it.
+/// Beyond ASCII everything that is neither space nor control, as the Go rule's ranges have it, and that can be seen:
+/// MySQL ignores the rest in comparisons, so that two addresses which look alike would also be one.
 fn is_word(c: char) -> bool {
-    !c.is_ascii() && !c.is_whitespace() && !c.is_control()
+    !c.is_ascii() && !c.is_whitespace() && !c.is_control() && !is_invisible(c)
+}
+
+/// The default ignorable code points of Unicode.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -154,6 +164,8 @@ mod tests {
             "a\0@b.com",
             " a@b.com",
             "Ana <a@b.com>",
+            "a\u{200b}b@c.com",
+            "a\u{ad}b@c.com",
         ];
         for value in broken {
             assert!(email_error(value).is_some(), "{value:?}");

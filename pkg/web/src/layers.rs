@@ -30,7 +30,34 @@ pub fn protect(router: Router, limits: &Limits) -> Router {
         .layer(from_fn_with_state(limit, limit_body))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(readable_target))
         .layer(from_fn(problems))
+}
+
+/// Refuses a path or query whose percent-encoding is not UTF-8: decoded with replacement characters it would mean
+/// something else.
+async fn readable_target(request: Request, next: Next) -> Response {
+    let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+    if String::from_utf8(decoded(&target)).is_err() {
+        return Problem::unreadable("invalid_target", "the path or query is not UTF-8".into())
+            .into_response();
+    }
+    next.run(request).await
+}
+
+/// Decodes `%XX`; a `%` without two hex digits stands for itself.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = tail
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &tail[2..] } else { tail };
+    }
+    bytes
 }
 
 /// The most bytes a body may have, for whoever has to name it.

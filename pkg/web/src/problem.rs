@@ -106,8 +106,16 @@ pub struct FieldError {
     pub message: String,
     /// What was given, when that is short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(schema_with = any_json)]
     pub value: Option<serde_json::Value>,
+}
+
+/// Any JSON value: the schema without a type.
+fn any_json() -> utoipa::openapi::Schema {
+    utoipa::openapi::schema::Object::builder()
+        .schema_type(utoipa::openapi::schema::SchemaType::AnyValue)
+        .build()
+        .into()
 }
 
 impl FieldError {

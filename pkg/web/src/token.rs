@@ -65,7 +65,11 @@ impl<S: Send + Sync> FromRequestParts<S> for ConsistencyToken {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let value = parts.headers.get(CONSISTENCY_TOKEN);
+        let mut values = parts.headers.get_all(CONSISTENCY_TOKEN).iter();
+        let value = values.next();
+        if values.next().is_some() {
+            return Err(Problem::invalid_field("X-Consistency-Token", (), "must be given once"));
+        }
         value.map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default().parse()
     }
 }

@@ -41,6 +41,7 @@ pub struct DispatcherSettings {
 }
 
 /// Publishes one outbox.
+#[derive(Clone)]
 pub struct Dispatcher {
     pub db: Db,
     pub log: Arc<dyn Log>,

@@ -8,7 +8,7 @@ use esteira_testkit::{TestDb, on_every_engine, on_mysql};
 use sqlx::mysql::MySqlConnectOptions;
 
 on_every_engine!(a_taken_key_is_unique_and_a_wrong_statement_is_refused);
-on_mysql!(a_lock_that_took_too_long_is_contention, a_killed_connection_is_unavailable);
+on_mysql!(a_lock_that_took_too_long_is_a_lock_timeout, a_killed_connection_is_unavailable);
 
 async fn a_taken_key_is_unique_and_a_wrong_statement_is_refused(test: TestDb) {
     test.execute("create table things (id bigint primary key)").await;
@@ -23,7 +23,7 @@ async fn a_taken_key_is_unique_and_a_wrong_statement_is_refused(test: TestDb) {
     }
 }
 
-async fn a_lock_that_took_too_long_is_contention(test: TestDb) {
+async fn a_lock_that_took_too_long_is_a_lock_timeout(test: TestDb) {
     test.execute("create table things (id bigint primary key, version bigint)").await;
     test.execute("insert into things values (1, 1)").await;
     let change = "update things set version = version + 1 where id = 1";
@@ -32,7 +32,7 @@ async fn a_lock_that_took_too_long_is_contention(test: TestDb) {
     let mut second = test.db.begin().await.unwrap();
     let error =
         on!(&mut second.conn(), c => sqlx::query(change).execute(&mut *c).await.map(drop)).unwrap_err();
-    assert_eq!(fault(&error), Fault::Contention, "{error}");
+    assert_eq!(fault(&error), Fault::LockTimeout, "{error}");
 }
 
 async fn a_killed_connection_is_unavailable(test: TestDb) {

@@ -15,7 +15,7 @@ const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
 pub(super) fn id_to_bson(id: &DocId) -> Bson {
     match id {
-        DocId::Int(id) => Bson::Int64(*id),
+        DocId::Int(id) => integer(*id),
         DocId::Text(id) => Bson::String(id.clone()),
     }
 }
@@ -66,7 +66,7 @@ fn to_bson(collection: &Collection, name: &str, value: &Value) -> Bson {
 
 fn number_to_bson(double: bool, number: &Number) -> Bson {
     match number.as_i64() {
-        Some(integer) if !double => Bson::Int64(integer),
+        Some(value) if !double => integer(value),
         _ => number.as_f64().map_or(Bson::Null, Bson::Double),
     }
 }
@@ -146,4 +146,9 @@ pub(super) fn no_version() -> BsonDocument {
 /// The condition on a version or revision, where 0 stands for none.
 pub(super) fn at(version: i64) -> Bson {
     if version == 0 { no_version().into() } else { version.into() }
+}
+
+/// An int32 where it fits, as the Go projector wrote them and as Mongo Express shows them plainly.
+pub(super) fn integer(value: i64) -> Bson {
+    i32::try_from(value).map_or(Bson::Int64(value), Bson::Int32)
 }

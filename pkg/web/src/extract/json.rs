@@ -74,6 +74,9 @@ fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
     if let Some(encoding) = text(header::CONTENT_ENCODING).filter(|e| !e.eq_ignore_ascii_case("identity")) {
         return Err(Problem::unsupported_media_type(format!("content encoding {encoding} is not supported")));
     }
+    if headers.get_all(header::CONTENT_TYPE).iter().count() > 1 {
+        return Err(Problem::unsupported_media_type("there is more than one Content-Type"));
+    }
     match text(header::CONTENT_TYPE) {
         Some(kind) if !is_json(&kind) => {
             Err(Problem::unsupported_media_type(format!("content type {kind} is not application/json")))

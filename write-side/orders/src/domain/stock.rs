@@ -28,15 +28,16 @@ pub fn stock_decided(order: &Order, decision: &StockDecision) -> Option<OrderEve
             let reserved = OrderEvent::Updated { status: order.status, reservation: Reservation::Reserved };
             (order.reservation == Reservation::Pending).then_some(reserved)
         }
-        OrderStatus::Created => Some(rejected(decision, false)),
-        OrderStatus::Paid => Some(rejected(decision, true)),
+        OrderStatus::Created => Some(rejected(order, decision, false)),
+        OrderStatus::Paid => Some(rejected(order, decision, true)),
         // What is on its way was reserved: a rejection that comes now is not about it.
         OrderStatus::Processing | OrderStatus::Shipped | OrderStatus::Delivered => None,
     }
 }
 
-fn rejected(decision: &StockDecision, refund_due: bool) -> OrderEvent {
-    let reservation = Some(Reservation::Rejected);
+/// Go's product side may cancel an order whose stock we have reserved: then that stays what it is, to be released.
+fn rejected(order: &Order, decision: &StockDecision, refund_due: bool) -> OrderEvent {
+    let reservation = (order.reservation != Reservation::Reserved).then_some(Reservation::Rejected);
     OrderEvent::Canceled { reason: decision.reason.clone(), refund_due, reservation }
 }
 

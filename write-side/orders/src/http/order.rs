@@ -91,7 +91,8 @@ pub fn rejected(rejection: OrderRejected) -> Problem {
             )
         }
         OrderRejected::PricesDiffer { id } => {
-            Problem::invalid_field("items.unit_price", id, "must be the same on every line of this product")
+            let message = format!("must be the same on every line of product {id}");
+            Problem::invalid_field("items.unit_price", (), message)
         }
         OrderRejected::QuantityTooLarge { id } => Problem::invalid_field(
             "items.quantity",
@@ -99,7 +100,7 @@ pub fn rejected(rejection: OrderRejected) -> Problem {
             "must be at most 2147483647 over all lines of this product",
         ),
         OrderRejected::TotalTooLarge => {
-            Problem::invalid_field("items", "total", "must come to at most 99999999.99 in all")
+            Problem::invalid_field("items", (), "must come to at most 99999999.99 in all")
         }
         OrderRejected::CannotPay { status } => in_state("cannot_pay", "paid", status),
         OrderRejected::CannotCancel { status } => in_state("cannot_cancel", "canceled", status),
