@@ -14,6 +14,9 @@ use crate::projector::Projector;
 use crate::store::{self, Change};
 use crate::{enrich, facets};
 
+/// The most rounds that parked events are followed for in one go.
+const ROUNDS: usize = 64;
+
 /// What a round leaves to do.
 struct Round {
     /// The aggregates as they are now.
@@ -32,7 +35,17 @@ impl Projector {
     /// Applies what can be applied of `incoming` and parks the rest.
     pub(crate) async fn apply(&self, incoming: Vec<Incoming>) -> Result<(), Outage> {
         let mut pending = by_key(incoming);
-        while !pending.is_empty() {
+        for round in 1.. {
+            if round > ROUNDS {
+                // A long chain goes on at the next sweep: the member must poll its log, or the group takes it for dead.
+                pending.retain(|_, events| {
+                    events.retain(|event| event.parked.is_none());
+                    !events.is_empty()
+                });
+            }
+            if pending.is_empty() {
+                break;
+            }
             pending = match self.round(&mut pending).await {
                 Ok(next) => by_key(next),
                 Err(ViewsError::Rejected(error)) => self.one_by_one(pending, &error).await?,
@@ -44,10 +57,10 @@ impl Projector {
 
     /// One pass over `pending`; what comes back is to be passed again.
     async fn round(&self, pending: &mut Pending) -> Result<Vec<Incoming>, ViewsError> {
-        enrich::enrich(self.views.as_ref(), pending).await?;
+        others(enrich::enrich(self.views.as_ref(), pending).await)?;
         let round = self.fold_and_write(pending).await?;
         self.park(&round.left).await?;
-        facets::follow(self.views.as_ref(), &round.written).await?;
+        others(facets::follow(self.views.as_ref(), &round.written).await)?;
         // Last, for after a crash only what is still parked brings an aggregate back here.
         self.forget(&round.done).await?;
         self.seen.send_modify(|writes| *writes += 1);
@@ -164,20 +177,20 @@ impl Projector {
     }
 
     /// What becomes of the events of an aggregate that the store refuses: the next one of it has failed, what follows
-    /// waits. What cannot even be read has its first event fail.
+    /// waits, and what its view has is left alone. What cannot even be read has its first event fail.
     async fn blame(&self, pending: Pending, error: &str) -> Result<Vec<(Incoming, Verdict)>, Outage> {
         let mut left = Vec::new();
         for (key, mut events) in pending {
-            let mut current = match store::load(self.views.as_ref(), &[key]).await {
-                Ok(mut loaded) => loaded.remove(&key).unwrap_or_default(),
-                Err(ViewsError::Rejected(_)) => Current::default(),
+            let (mut current, first) = match store::load(self.views.as_ref(), &[key]).await {
+                Ok(mut loaded) => (loaded.remove(&key).unwrap_or_default(), None),
+                Err(ViewsError::Rejected(_)) => (Current::default(), Some(0)),
                 Err(unavailable @ ViewsError::Unavailable(_)) => return Err(away(unavailable)),
             };
             gate::sort(&mut events);
             let mut verdicts = gate::fold(&mut current, &events);
-            let next = verdicts.iter().position(|verdict| *verdict == Verdict::Applied).unwrap_or(0);
+            let next = verdicts.iter().position(|verdict| *verdict == Verdict::Applied).or(first);
             for (place, verdict) in verdicts.iter_mut().enumerate() {
-                if place == next {
+                if Some(place) == next {
                     *verdict = Verdict::Failed(error.to_owned());
                 } else if *verdict == Verdict::Applied {
                     *verdict = Verdict::Early;
@@ -190,6 +203,17 @@ impl Projector {
 
     pub(crate) fn parking_place(&self) -> ParkingPlace<'_> {
         ParkingPlace { views: self.views.as_ref(), topics: &self.topics, group: &self.group }
+    }
+}
+
+/// A document of another aggregate that cannot be read is not this event's fault: its facet stays as it is.
+fn others(result: Result<(), ViewsError>) -> Result<(), ViewsError> {
+    match result {
+        Err(ViewsError::Rejected(error)) => {
+            tracing::error!(%error, "a facet could not be brought up");
+            Ok(())
+        }
+        other => other,
     }
 }
 

@@ -65,6 +65,12 @@ impl Projector {
                 );
                 Ok(())
             }
+            // The parking place keeps the record all the same: refusing it for ever would stop every other key.
+            Some(Err(PublishError::TooLarge(refusal))) => {
+                let id = &parked.id;
+                tracing::error!(%topic, %id, %refusal, "a dead letter is too large for its queue and stays parked");
+                Ok(())
+            }
             Some(Err(PublishError::Rejected(error) | PublishError::Unavailable(error))) => {
                 Err(Outage(format!("{topic} cannot be written: {error}")))
             }

@@ -17,6 +17,8 @@ use crate::incoming::{Incoming, Key, Parked, parked_id};
 
 /// The attempts of an event that fails for its own reason, before it is dead-lettered (after 1, 2, 4, 8, 16 s).
 pub(crate) const ATTEMPTS: u32 = 5;
+/// How long a process that died in the middle of an attempt puts it off.
+const CLAIM: TimeDelta = TimeDelta::seconds(30);
 /// The most events of one aggregate that one look takes out.
 const CHAIN: u32 = 256;
 
@@ -202,8 +204,26 @@ impl ParkingPlace<'_> {
             Filter::Range { path: "next_attempt_at".into(), from: None, to: Some(Utc::now().into()) },
         ];
         let query = Query { filters, sort: Sort::ascending("next_attempt_at"), after: None, limit };
-        let due = self.due(self.views.find(&PARKED, &query).await?);
-        Ok(self.incoming(due))
+        let mut claimed = Vec::new();
+        for parked in self.due(self.views.find(&PARKED, &query).await?) {
+            if self.claim(&parked).await? {
+                claimed.push(parked);
+            }
+        }
+        Ok(self.incoming(claimed))
+    }
+
+    /// Takes a failed event for this process: its next attempt is put off, so that no other process makes the same.
+    async fn claim(&self, parked: &ParkedEvent) -> Result<bool, ViewsError> {
+        let Some(due) = parked.next_attempt_at else { return Ok(true) };
+        let filters = vec![
+            Filter::eq("_id", parked.id.as_str()),
+            Filter::eq("state", "retry"),
+            Filter::eq("next_attempt_at", due.to_utc()),
+        ];
+        let later = Value::from(Timestamp::from(Utc::now() + CLAIM).to_string());
+        let set = [("next_attempt_at".to_owned(), later)].into_iter().collect();
+        Ok(self.views.update_where(&PARKED, vec![(filters, set)]).await? == 1)
     }
 
     /// A page of the waiting events by `_id`, and the `_id` to go on after.

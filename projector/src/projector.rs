@@ -100,8 +100,9 @@ impl Projector {
 impl Handler for Projector {
     async fn handle(&self, records: &[Record]) -> Result<(), Outage> {
         let (events, undecodable) = self.decode(records);
-        self.bury_undecodable(undecodable).await?;
-        self.apply(events).await
+        // Sound events first: a queue that cannot be written holds back the offsets, not the views.
+        self.apply(events).await?;
+        self.bury_undecodable(undecodable).await
     }
 
     async fn tick(&self) -> Result<(), Outage> {

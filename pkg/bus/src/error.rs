@@ -5,7 +5,10 @@ use thiserror::Error;
 /// Why one record was not published.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PublishError {
-    /// This record is at fault (too large, unknown topic, invalid, not allowed): the same record will fail again.
+    /// The record is larger than its topic takes: only another limit would help it.
+    #[error("record too large for its topic: {0}")]
+    TooLarge(String),
+    /// This record is at fault (unknown topic, invalid, not allowed): the same record will fail again.
     #[error("record rejected by the log: {0}")]
     Rejected(String),
     /// The log is away, or its answer was lost; says nothing of the record, which may even have been appended.

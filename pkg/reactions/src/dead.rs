@@ -28,11 +28,11 @@ pub(crate) async fn publish(log: &dyn Log, parked: &Parked, class: ErrorClass) -
             Ok(())
         }
         // The retry store keeps the record all the same: refusing it for ever would stop every other key.
-        Some(Err(PublishError::Rejected(refusal))) => {
-            tracing::error!(%topic, id = %parked.id, %refusal, "the queue refuses a dead letter, which stays in the retry store");
+        Some(Err(PublishError::TooLarge(refusal))) => {
+            tracing::error!(%topic, id = %parked.id, %refusal, "a dead letter is too large for its queue and stays in the retry store");
             Ok(())
         }
-        Some(Err(PublishError::Unavailable(error))) => {
+        Some(Err(PublishError::Rejected(error) | PublishError::Unavailable(error))) => {
             Err(Outage(format!("{topic} cannot be written: {error}")))
         }
         None => Err(Outage(format!("{topic} did not answer"))),

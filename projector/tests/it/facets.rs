@@ -112,6 +112,7 @@ async fn a_crash_between_a_retried_user_and_its_facets_heals_at_the_next_retry(f
     let dying = Hooked::failing_once(&fixture.views, |call| call.is(Method::UpdateWhere, &ORDERS));
     fixture.hooked(&dying).tick().await.unwrap_err();
     assert_eq!(fixture.user(1).await.unwrap().version, 2);
+    fixture.let_time_pass().await;
     fixture.sweep().await;
     assert_eq!(facet(&fixture).await, facet_of("eva", 2));
     assert_eq!(fixture.parked().await, []);

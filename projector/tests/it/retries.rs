@@ -151,6 +151,20 @@ async fn the_beginning_of_a_refused_chain_is_applied_in_time(fixture: Fixture) {
     assert_eq!(fixture.parked().await, [state("user:1:3", "retry"), state("user:1:4", "waiting")]);
 }
 
+/// Every process looks for what is due; one of them makes the attempt.
+async fn of_two_projectors_one_makes_the_last_attempt(fixture: Fixture) {
+    let refusing = fixture.hooked(&Hooked::refusing(&fixture.views, &USERS, 1));
+    refusing.handle(&[made(1, user_created(1, "ana"))]).await.unwrap();
+    for _ in 0..5 {
+        fixture.let_time_pass().await;
+        let other = fixture.hooked(&Hooked::refusing(&fixture.views, &USERS, 1));
+        let (first, second) = tokio::join!(refusing.tick(), other.tick());
+        first.and(second).unwrap();
+    }
+    assert_eq!(fixture.parked().await, [("user:1:1".to_owned(), "dead".to_owned())]);
+    assert_eq!(fixture.dead_letters("user.created").await.len(), 1);
+}
+
 /// Whoever tampered with a parked document, the others go on.
 async fn a_parked_document_that_cannot_be_read_stops_nobody(fixture: Fixture) {
     fixture.handle(&[made(2, user_updated(1, "eva")), made(2, user_updated(2, "ida"))]).await;
@@ -166,6 +180,7 @@ async fn a_parked_document_that_cannot_be_read_stops_nobody(fixture: Fixture) {
 
 crate::on_every_engine!(
     a_parked_document_that_cannot_be_read_stops_nobody,
+    of_two_projectors_one_makes_the_last_attempt,
     while_the_views_are_away_nothing_is_dead_lettered_and_it_goes_on_after,
     a_refused_event_is_retried_after_1_2_4_8_and_16_seconds_and_then_a_dead_letter,
     what_follows_a_refused_event_waits_behind_it_and_others_flow,

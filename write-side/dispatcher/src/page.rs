@@ -48,7 +48,9 @@ impl Dispatcher {
                 Ok(at) => {
                     marks.push(Mark { id: outgoing.row.id, partition: at.partition, offset: at.offset });
                 }
-                Err(PublishError::Rejected(error)) => refused.push((outgoing, error)),
+                Err(PublishError::Rejected(error) | PublishError::TooLarge(error)) => {
+                    refused.push((outgoing, error));
+                }
                 Err(PublishError::Unavailable(error)) => away = Some(error),
             }
         }

@@ -41,7 +41,7 @@ async fn a_row_that_changes_every_time_is_given_up(test: TestDb) {
     let fixture = Fixture::new(test).await;
     fixture.given(1, 0).await;
     fixture.service.stale.store(u32::MAX, Ordering::SeqCst);
-    assert_eq!(fixture.submit(plain(add(1, 5))).await, Err(CommandError::Unavailable));
+    assert_eq!(fixture.submit(plain(add(1, 5))).await, Err(CommandError::Contended));
     assert!(fixture.service.batches().len() < 20, "a bounded number of times");
     fixture.service.stale.store(0, Ordering::SeqCst);
     done(fixture.submit(plain(add(1, 5))).await);
@@ -112,7 +112,7 @@ async fn a_lock_that_never_goes_is_given_up(test: TestDb) {
         async move { submitter.submit(plain(add(1, 1))).await }
     });
     done(fixture.submit(plain(add(2, 1))).await);
-    assert_eq!(stuck.await.unwrap(), Err(CommandError::Unavailable));
+    assert_eq!(stuck.await.unwrap(), Err(CommandError::Contended));
     other.rollback().await.unwrap();
     assert_eq!(done(fixture.submit(plain(add(1, 1))).await).version, 2);
     fixture.assert_consistent().await;

@@ -14,6 +14,7 @@ on_every_engine!(
     a_key_with_another_body_is_refused,
     a_key_twice_in_a_batch_has_one_effect,
     fifty_calls_on_two_executors_have_one_effect_and_one_answer,
+    fifty_creations_with_one_key_create_one,
     a_rejection_is_kept_if_the_service_keeps_it,
     an_expired_key_may_be_used_again,
 );
@@ -50,7 +51,7 @@ async fn a_key_twice_in_a_batch_has_one_effect(test: TestDb) {
         plain(add(1, 1)),
     ];
     let answers = fixture.submit_together(inputs).await;
-    assert_eq!(fixture.service.batches().last(), Some(&3), "two keyed commands and a plain one are decided");
+    assert_eq!(fixture.service.batches().last(), Some(&6), "they were one batch");
     let first = done(answers[0].clone());
     assert_eq!(answers[1], Ok(Answer::Replayed(first)));
     assert_eq!(answers[2], Err(CommandError::KeyReused));
@@ -81,6 +82,23 @@ async fn fifty_calls_on_two_executors_have_one_effect_and_one_answer(test: TestD
         }
     }
     assert_eq!(fixture.value(1).await, 5);
+    fixture.assert_consistent().await;
+}
+
+/// Nothing is locked before a row is there: the keys alone decide.
+async fn fifty_creations_with_one_key_create_one(test: TestDb) {
+    let fixture = Fixture::new(test).await;
+    let second = fixture.second_executor().await;
+    let submitters = [fixture.submitter.clone(), second.submitter()];
+    let calls = (0..50).map(|n| {
+        let submitter = submitters[n % 2].clone();
+        async move { submitter.submit(keyed(open("new"), "key", "body")).await }
+    });
+    let answers = join_all(calls).await;
+    for answer in answers {
+        let Ok(Answer::Done(snapshot) | Answer::Replayed(snapshot)) = answer else { panic!("{answer:?}") };
+        assert_eq!(fixture.test.ints("select id from counters").await, [snapshot.id]);
+    }
     fixture.assert_consistent().await;
 }
 

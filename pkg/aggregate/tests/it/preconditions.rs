@@ -19,8 +19,9 @@ async fn a_command_for_another_version_is_refused(test: TestDb) {
     assert_eq!(fixture.submit(if_match(&[2, 3], plain(add(1, 1)))).await, lost);
     assert_eq!(fixture.value(1).await, 0);
     done(fixture.submit(if_match(&[1, 7], plain(add(1, 1)))).await);
-    done(fixture.submit(if_match(&[], plain(add(1, 1)))).await);
-    assert_eq!(fixture.value(1).await, 2);
+    let lost = Err(CommandError::PreconditionFailed { current: Some(2) });
+    assert_eq!(fixture.submit(if_match(&[], plain(add(1, 1)))).await, lost, "no version can match");
+    assert_eq!(fixture.value(1).await, 1);
 }
 
 async fn a_lost_precondition_is_not_kept(test: TestDb) {

@@ -92,7 +92,7 @@ impl Writer {
         let topic = topic.ok_or_else(|| PublishError::Rejected(format!("unknown topic {}", record.topic)))?;
         let (bytes, most) = (batch_bytes(record), topic.max_bytes);
         if bytes > most {
-            return Err(PublishError::Rejected(format!("{bytes} bytes are more than the topic's {most}")));
+            return Err(PublishError::TooLarge(format!("{bytes} bytes are more than the topic's {most}")));
         }
         let partition = partition_of(record.key.as_deref(), topic.partitions()).unwrap_or_else(|| {
             self.turn = self.turn.wrapping_add(1);

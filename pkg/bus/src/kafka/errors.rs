@@ -6,20 +6,19 @@ use crate::{LogError, PublishError};
 
 /// What a failed delivery says. Whatever is not known to be the record's fault is the log's.
 pub(super) fn publish_error(error: &KafkaError) -> PublishError {
-    if error.rdkafka_error_code().is_some_and(is_records_fault) {
-        PublishError::Rejected(error.to_string())
-    } else {
-        PublishError::Unavailable(error.to_string())
+    match error.rdkafka_error_code() {
+        Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize) => {
+            PublishError::TooLarge(error.to_string())
+        }
+        Some(code) if is_records_fault(code) => PublishError::Rejected(error.to_string()),
+        Some(_) | None => PublishError::Unavailable(error.to_string()),
     }
 }
 
 fn is_records_fault(code: Code) -> bool {
     matches!(
         code,
-        Code::MessageSizeTooLarge
-            | Code::MessageBatchTooLarge
-            | Code::InvalidMessage
-            | Code::InvalidMessageSize
+        Code::InvalidMessage
             | Code::InvalidRecord
             | Code::InvalidDifferentRecord
             | Code::InvalidTimestamp

@@ -20,7 +20,7 @@ fn sized(topic: &str, value: &str, bytes: usize) -> NewRecord {
 }
 
 fn is_rejected<T>(answer: &Result<T, PublishError>) -> bool {
-    matches!(answer, Err(PublishError::Rejected(_)))
+    matches!(answer, Err(PublishError::Rejected(_) | PublishError::TooLarge(_)))
 }
 
 async fn an_oversize_record_is_rejected_and_its_neighbours_pass(fixture: Fixture) {

@@ -12,6 +12,7 @@ on_every_engine!(
     one_of_many_gets_the_lease,
     a_lease_ends_by_the_clock_of_the_store,
     an_owner_is_never_surer_than_the_store,
+    a_lease_from_before_the_clock_went_back_is_over,
     renewing_keeps_others_out,
     a_stale_owner_marks_nothing,
     a_released_lease_is_free_at_once,
@@ -59,6 +60,13 @@ async fn an_owner_is_never_surer_than_the_store(test: TestDb) {
         assert!(held.remaining().as_millis() <= u128::from(left.unsigned_abs()) + 2);
         held.renew(&test.db).await.unwrap();
     }
+}
+
+async fn a_lease_from_before_the_clock_went_back_is_over(test: TestDb) {
+    given(&test, vec![]).await;
+    lease(&test.db, "a", MINUTE).await.unwrap();
+    test.execute("update leases set expires_at = expires_at + 3600000").await;
+    assert!(lease(&test.db, "b", MINUTE).await.is_some());
 }
 
 async fn renewing_keeps_others_out(test: TestDb) {

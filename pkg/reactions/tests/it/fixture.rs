@@ -38,17 +38,18 @@ impl Fixture {
     }
 
     pub(crate) fn reactions(&self) -> Reactions<Notes> {
-        self.reactions_on(self.store.db.clone(), Arc::clone(&self.log) as Arc<dyn Log>)
+        self.reactions_on(&self.store.db, &self.store.db, Arc::clone(&self.log) as Arc<dyn Log>)
     }
 
-    pub(crate) fn reactions_on(&self, db: Db, log: Arc<dyn Log>) -> Reactions<Notes> {
+    /// Reactions whose commands go to one pool, and what is parked to another.
+    pub(crate) fn reactions_on(&self, commands: &Db, parked: &Db, log: Arc<dyn Log>) -> Reactions<Notes> {
         let service = Arc::new(Notes { broken: Arc::clone(&self.broken) });
         let settings = ExecutorSettings { batch_max: 16, queue: 64, workers: 2 };
         let stage = Health::new().stage("notes");
-        let executor = Executor::start(service, db.clone(), settings, Arc::new(Notify::new()), stage);
+        let executor = Executor::start(service, commands.clone(), settings, Arc::new(Notify::new()), stage);
         Reactions {
             commands: executor.submitter(),
-            db,
+            db: parked.clone(),
             log,
             topics: Topics::default(),
             group: Notes::GROUP.to_owned(),
@@ -79,9 +80,12 @@ impl Fixture {
 
     /// Makes every scheduled attempt due.
     pub(crate) async fn let_time_pass(&self) {
-        let sql =
-            "update parked_records set next_attempt_at = '2020-01-01 00:00:00.000' where state = 'retry'";
-        self.store.execute(sql).await;
+        let past = match self.store.db {
+            Db::MySql(_) => "2020-01-01 00:00:00.000",
+            Db::Sqlite(_) => "2020-01-01T00:00:00.000Z",
+        };
+        let sql = format!("update parked_records set next_attempt_at = '{past}' where state = 'retry'");
+        self.store.execute(&sql).await;
     }
 
     /// The dead letters, as the records that they were made of, and the letters themselves.

@@ -78,6 +78,21 @@ async fn it_is_tried_again_after_1_2_4_8_and_16_seconds_and_then_a_dead_letter(s
     assert_eq!(fixture.dead_letters().await.len(), 1);
 }
 
+/// Every process looks for what is due; one of them makes the attempt.
+async fn of_two_processes_one_makes_the_last_attempt(store: TestDb) {
+    let fixture = Fixture::new(store).await;
+    let (first, second) = (fixture.reactions(), fixture.reactions());
+    fixture.broken.lock().unwrap().insert(2);
+    first.handle(&[record(2)]).await.unwrap();
+    for _ in 0..5 {
+        fixture.let_time_pass().await;
+        let (first, second) = tokio::join!(first.tick(), second.tick());
+        first.and(second).unwrap();
+    }
+    assert_eq!(fixture.parked().await, ["dead 6"]);
+    assert_eq!(fixture.dead_letters().await.len(), 1);
+}
+
 async fn a_record_that_is_no_event_is_a_dead_letter_at_once_and_only_once(store: TestDb) {
     let fixture = Fixture::new(store).await;
     let reactions = fixture.reactions();
@@ -105,6 +120,7 @@ esteira_testkit::on_every_engine!(
     a_rejected_command_is_done_with,
     a_command_that_fails_holds_nobody_up_and_is_retried,
     it_is_tried_again_after_1_2_4_8_and_16_seconds_and_then_a_dead_letter,
+    of_two_processes_one_makes_the_last_attempt,
     a_record_that_is_no_event_is_a_dead_letter_at_once_and_only_once,
     an_event_that_asks_for_nothing_leaves_nothing,
 );

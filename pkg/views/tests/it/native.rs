@@ -18,7 +18,7 @@ async fn raw(views: &MongoViews, collection: &str, id: i64) -> BsonDocument {
 }
 
 #[tokio::test]
-async fn money_is_double_dates_are_dates_and_integers_are_long() {
+async fn money_is_double_dates_are_dates_and_integers_are_ints() {
     with_mongo_views(|views| async move {
         let at = "2026-11-22T12:43:00.990Z";
         let set = fields(json!({
@@ -38,9 +38,9 @@ async fn money_is_double_dates_are_dates_and_integers_are_long() {
             assert_eq!(document.get("made_at").unwrap().element_type(), ElementType::DateTime);
         }
         assert_eq!(line.get_document("deep").unwrap().get("price"), Some(&Bson::Double(2.0)));
-        assert_eq!(line.get("quantity"), Some(&Bson::Int64(2)));
-        assert_eq!(found.get("_id"), Some(&Bson::Int64(1)));
-        assert_eq!(found.get("stock"), Some(&Bson::Int64(6)));
+        assert_eq!(line.get("quantity"), Some(&Bson::Int32(2)));
+        assert_eq!(found.get("_id"), Some(&Bson::Int32(1)));
+        assert_eq!(found.get("stock"), Some(&Bson::Int32(6)));
         assert_eq!(found.get("text"), Some(&Bson::String(at.into())));
     })
     .await;

@@ -58,7 +58,7 @@ async fn a_stale_owner_marks_nothing(test: TestDb) {
     .await;
     // It hangs in its send until its lease is over and another owner has it.
     fixture.test.execute("update leases set expires_at = 0").await;
-    let held = acquire(&fixture.test.db, "dispatcher", "b", Duration::from_mins(1)).await.unwrap().unwrap();
+    let held = acquire(&fixture.test.db, "dispatcher", "b", Duration::from_secs(10)).await.unwrap().unwrap();
     fixture.log.set_acknowledging(true);
     eventually("it waits for the lease", async || {
         (fixture.stage.report().state == esteira_telemetry::State::Ready).then_some(())
