@@ -2,13 +2,16 @@
 
 use clap::{Parser, Subcommand};
 
-/// A CQRS commerce platform over an event log.
-///
-/// Without a subcommand everything runs in this process: users on 8081, products on 8082, orders on 8083,
-/// queries on 8084, the dispatcher and the projector. Data is kept under ./data, unless MYSQL_DSN,
-/// KAFKA_BROKERS or MONGO_URI name an engine.
+const ABOUT: &str = "\
+A CQRS commerce platform over an event log.
+
+Without a subcommand everything runs in this process: users on 8081, products on 8082, orders on 8083,
+queries on 8084, the dispatcher and the projector. Data is kept under ./data, unless MYSQL_DSN,
+KAFKA_BROKERS or MONGO_URI name an engine.";
+
+/// The arguments of the program.
 #[derive(Debug, Parser)]
-#[command(name = "esteira", version, after_help = EXAMPLES)]
+#[command(name = "esteira", version, about = "A CQRS commerce platform over an event log", long_about = ABOUT, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,

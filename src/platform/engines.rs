@@ -127,7 +127,7 @@ async fn open_store(settings: &Settings, patience: Duration) -> anyhow::Result<D
         let path = settings.data_dir.join("store.db");
         return Db::sqlite(&path).await.with_context(|| format!("{} cannot be opened", path.display()));
     };
-    let options = mysql_options(dsn)?;
+    let options = mysql_options(dsn);
     let started = Instant::now();
     // A connection of its own: a pool would hide the reason behind a time-out of its own.
     loop {
@@ -151,7 +151,7 @@ fn is_denied(error: &sqlx::Error) -> bool {
 }
 
 /// What sqlx needs to know of a DSN.
-fn mysql_options(dsn: &MysqlDsn) -> anyhow::Result<MySqlConnectOptions> {
+fn mysql_options(dsn: &MysqlDsn) -> MySqlConnectOptions {
     let options = MySqlConnectOptions::new().username(&dsn.user).database(&dsn.database);
     let options = match &dsn.address {
         MysqlAddress::Tcp { host, port } => options.host(host).port(*port),
@@ -161,13 +161,13 @@ fn mysql_options(dsn: &MysqlDsn) -> anyhow::Result<MySqlConnectOptions> {
         Some(password) => options.password(password.reveal()),
         None => options,
     };
-    Ok(options.ssl_mode(match dsn.tls {
+    options.ssl_mode(match dsn.tls {
         MysqlTls::Disabled => MySqlSslMode::Disabled,
         MysqlTls::Preferred => MySqlSslMode::Preferred,
         MysqlTls::Required => MySqlSslMode::Required,
         MysqlTls::VerifyCa => MySqlSslMode::VerifyCa,
         MysqlTls::VerifyIdentity => MySqlSslMode::VerifyIdentity,
-    }))
+    })
 }
 
 async fn open_log(settings: &Settings, patience: Duration) -> anyhow::Result<Arc<dyn Log>> {
@@ -192,7 +192,6 @@ async fn open_log(settings: &Settings, patience: Duration) -> anyhow::Result<Arc
 fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaConfig> {
     let security = settings.kafka_security()?;
     let mut config = KafkaConfig::new(brokers);
-    config.client_id = "esteira".to_owned();
     config.message_timeout = MESSAGE_TIMEOUT;
     config.security_protocol = security.protocol.as_str().parse()?;
     config.ca_file = security.ca_file;

@@ -169,11 +169,11 @@ impl Platform {
         for (role, listener) in listeners.0 {
             let api =
                 self.apis.iter().position(|(of, ..)| *of == role).map(|index| self.apis.swap_remove(index));
-            let (routes, info) = match api {
+            let (api, info) = match api {
                 Some((_, routes, info)) => (routes, info),
                 None => (OpenApiRouter::new(), worker_info(role)),
             };
-            let router = mount(routes.merge(health_routes(self.health.clone())), info, &limits);
+            let router = mount(api.merge(health_routes(self.health.clone())), info, &limits);
             let (limits, stop) = (limits.clone(), self.stop_token());
             self.tasks.spawn(async move {
                 serve(listener, router, &limits, stop.cancelled()).await;

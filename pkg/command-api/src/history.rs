@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::unreadable_store;
+use crate::read;
 
 /// One event of an aggregate.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,10 +49,7 @@ pub async fn history_page(
     id: i64,
     page: ListPage,
 ) -> Result<HistoryPage, Problem> {
-    let mut reader = db.read().await.map_err(|error| unreadable_store(&error))?;
-    let rows = history(&mut reader.conn(), kind, id, page.after, page.limit + 1)
-        .await
-        .map_err(|error| unreadable_store(&error))?;
+    let rows = read(db, async |conn| history(conn, kind, id, page.after, page.limit + 1).await).await?;
     if rows.is_empty() && page.after == 0 {
         return Err(Problem::not_found("no_events", format!("there is no event of {kind} {id}")));
     }

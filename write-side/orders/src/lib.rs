@@ -11,4 +11,4 @@ mod world;
 pub use domain::{Order, PricePolicy};
 pub use http::{OrdersApi, routes};
 pub use schema::SCHEMA;
-pub use service::{OrderCommand, Orders};
+pub use service::{OrderChange, OrderCommand, Orders};

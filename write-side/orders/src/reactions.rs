@@ -4,7 +4,7 @@ use esteira_events::{Event, EventType, Payload};
 use esteira_reactions::React;
 
 use crate::domain::StockDecision;
-use crate::service::{OrderCommand, Orders};
+use crate::service::{OrderChange, OrderCommand, Orders};
 
 impl React for Orders {
     const GROUP: &'static str = "order-consumer";
@@ -33,6 +33,6 @@ impl React for Orders {
         } else {
             return None;
         };
-        Some(OrderCommand::StockDecided(decision))
+        Some(OrderCommand::Change(OrderChange::StockDecided(decision)))
     }
 }

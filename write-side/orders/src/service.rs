@@ -19,10 +19,16 @@ pub struct Orders {
     pub price_policy: PricePolicy,
 }
 
-/// What may be asked of it, by clients and by events.
+/// What may be asked of it.
 #[derive(Clone, Debug)]
 pub enum OrderCommand {
     Create(CreateOrder),
+    Change(OrderChange),
+}
+
+/// What may be asked of an order that is there, by clients and by events.
+#[derive(Clone, Debug)]
+pub enum OrderChange {
     Pay(PayOrder),
     Cancel(CancelOrder),
     SetStatus(SetStatus),
@@ -31,17 +37,15 @@ pub enum OrderCommand {
     StockDecided(StockDecision),
 }
 
-impl OrderCommand {
-    /// The order that the command changes; `None` for a new one.
-    pub(crate) fn order_id(&self) -> Option<OrderId> {
+impl OrderChange {
+    pub(crate) fn order_id(&self) -> OrderId {
         match self {
-            Self::Create(_) => None,
-            Self::Pay(command) => Some(command.id),
-            Self::Cancel(command) => Some(command.id),
-            Self::SetStatus(command) => Some(command.id),
-            Self::Refund(command) => Some(command.id),
-            Self::Delete(command) => Some(command.id),
-            Self::StockDecided(command) => Some(command.id),
+            Self::Pay(command) => command.id,
+            Self::Cancel(command) => command.id,
+            Self::SetStatus(command) => command.id,
+            Self::Refund(command) => command.id,
+            Self::Delete(command) => command.id,
+            Self::StockDecided(command) => command.id,
         }
     }
 }
@@ -65,7 +69,10 @@ impl Service for Orders {
     }
 
     fn version(&self, world: &World, command: &OrderCommand) -> Option<i64> {
-        world.orders.version_of(command.order_id()?.0)
+        match command {
+            OrderCommand::Create(_) => None,
+            OrderCommand::Change(change) => world.orders.version_of(change.order_id().0),
+        }
     }
 
     fn decide(
@@ -76,7 +83,7 @@ impl Service for Orders {
     ) -> Result<Receipt<Order>, OrderRejected> {
         let slot = match command {
             OrderCommand::Create(command) => world.create(command, self.price_policy, cause),
-            changes => world.change(changes, cause),
+            OrderCommand::Change(change) => world.change(change, cause),
         }?;
         Ok(world.orders.receipt(slot))
     }

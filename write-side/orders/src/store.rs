@@ -26,10 +26,14 @@ pub async fn load(
 ) -> Result<World, sqlx::Error> {
     let (mut ids, mut users, mut products) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for command in commands {
-        ids.extend(command.order_id().map(|id| id.0));
-        if let OrderCommand::Create(create) = command {
-            users.insert(create.user_id.0);
-            products.extend(create.items.iter().map(|item| item.product_id.0));
+        match command {
+            OrderCommand::Change(change) => {
+                ids.insert(change.order_id().0);
+            }
+            OrderCommand::Create(create) => {
+                users.insert(create.user_id.0);
+                products.extend(create.items.iter().map(|item| item.product_id.0));
+            }
         }
     }
     let mut orders: Aggregates<Order> = Aggregates::new(at);

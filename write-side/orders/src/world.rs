@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use esteira_aggregate::{Aggregates, Cause, Slot};
-use esteira_events::{OrderId, ProductData, ProductId, UserData, UserId};
+use esteira_events::{ProductData, ProductId, UserData, UserId};
 
 use crate::domain::{self, CreateOrder, Order, OrderEvent, OrderRejected, PricePolicy};
-use crate::service::OrderCommand;
+use crate::service::OrderChange;
 
 /// Orders of one batch, and the users and products that they refer to.
 pub struct World {
@@ -27,17 +27,16 @@ impl World {
         Ok(self.orders.create([created], cause))
     }
 
-    pub(crate) fn change(&mut self, command: &OrderCommand, cause: &Cause) -> Result<Slot, OrderRejected> {
-        let id = command.order_id().unwrap_or(OrderId(0));
+    pub(crate) fn change(&mut self, change: &OrderChange, cause: &Cause) -> Result<Slot, OrderRejected> {
+        let id = change.order_id();
         let (slot, order) = self.orders.find(id.0).ok_or(OrderRejected::NotFound { id })?;
-        let event: Option<OrderEvent> = match command {
-            OrderCommand::Create(_) => None,
-            OrderCommand::Pay(command) => Some(domain::pay(order, command)?),
-            OrderCommand::Cancel(command) => Some(domain::cancel(order, command)?),
-            OrderCommand::SetStatus(command) => domain::set_status(order, command)?,
-            OrderCommand::Refund(command) => Some(domain::refund(order, command)?),
-            OrderCommand::Delete(command) => Some(domain::delete(order, command)?),
-            OrderCommand::StockDecided(decision) => domain::stock_decided(order, decision),
+        let event: Option<OrderEvent> = match change {
+            OrderChange::Pay(command) => Some(domain::pay(order, command)?),
+            OrderChange::Cancel(command) => Some(domain::cancel(order, command)?),
+            OrderChange::SetStatus(command) => domain::set_status(order, command)?,
+            OrderChange::Refund(command) => Some(domain::refund(order, command)?),
+            OrderChange::Delete(command) => Some(domain::delete(order, command)?),
+            OrderChange::StockDecided(decision) => domain::stock_decided(order, decision),
         };
         self.orders.apply(slot, event, cause);
         Ok(slot)

@@ -99,12 +99,9 @@ mod tests {
         let user = UserData { id: UserId(1), name: "Ana".into(), email: "a@b.co".into(), version: Some(1) };
         let mouse = ProductData { id: ProductId(2), name: "Mouse".into(), price: cents(8_990), stock: 5 };
         let known = |id: ProductId| (id.0 <= 2).then_some(&mouse);
-        match create(&CreateOrder { user_id: UserId(1), items }, policy, Some(&user), known)? {
-            OrderEvent::Created { items, total, .. } => {
-                Ok((items.iter().map(|item| (item.product_id.0, item.quantity)).collect(), total))
-            }
-            other => panic!("{other:?}"),
-        }
+        let created = create(&CreateOrder { user_id: UserId(1), items }, policy, Some(&user), known)?;
+        let OrderEvent::Created { items, total, .. } = created else { panic!("{created:?}") };
+        Ok((items.iter().map(|item| (item.product_id.0, item.quantity)).collect(), total))
     }
 
     #[test]

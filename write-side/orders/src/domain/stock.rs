@@ -16,22 +16,16 @@ pub struct StockDecision {
 /// Decides what the stock's answer means. An order with three products hears of its reservation three times, and
 /// a cancelled one may hear of it late: both are no event.
 pub fn stock_decided(order: &Order, decision: &StockDecision) -> Option<OrderEvent> {
-    match order.status {
-        OrderStatus::Canceled => None,
-        OrderStatus::Created
-        | OrderStatus::Paid
-        | OrderStatus::Processing
-        | OrderStatus::Shipped
-        | OrderStatus::Delivered
-            if decision.reserved =>
-        {
-            let reserved = OrderEvent::Updated { status: order.status, reservation: Reservation::Reserved };
-            (order.reservation == Reservation::Pending).then_some(reserved)
-        }
-        OrderStatus::Created => Some(rejected(order, decision, false)),
-        OrderStatus::Paid => Some(rejected(order, decision, true)),
+    let pending = order.reservation == Reservation::Pending;
+    match (order.status, decision.reserved) {
         // What is on its way was reserved: a rejection that comes now is not about it.
-        OrderStatus::Processing | OrderStatus::Shipped | OrderStatus::Delivered => None,
+        (OrderStatus::Canceled, _)
+        | (OrderStatus::Processing | OrderStatus::Shipped | OrderStatus::Delivered, false) => None,
+        (status, true) => {
+            pending.then_some(OrderEvent::Updated { status, reservation: Reservation::Reserved })
+        }
+        (OrderStatus::Created, false) => Some(rejected(order, decision, false)),
+        (OrderStatus::Paid, false) => Some(rejected(order, decision, true)),
     }
 }
 

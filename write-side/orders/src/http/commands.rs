@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use esteira_aggregate::Snapshot;
-use esteira_command_api::{CommandRequest, outcome, refused};
+use esteira_command_api::{CommandRequest, reply, submit, token};
 use esteira_events::{OrderId, OrderStatus};
 use esteira_web::{
     CommandProblems, Envelope, Fields, JsonBody, Message, OptionalJsonBody, PathId, Problem, Reply,
@@ -12,9 +12,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::OrdersApi;
-use super::order::{OrderBody, not_found, rejected, token};
+use super::order::{OrderBody, rejected};
 use crate::domain::{CancelOrder, DeleteOrder, Order, PayOrder, RefundOrder, SetStatus};
-use crate::service::{OrderCommand, Orders};
+use crate::service::{OrderChange, OrderCommand};
 
 const PAYMENT_METHOD_MAX: usize = 64;
 const REASON_MAX: usize = 1_000;
@@ -56,21 +56,17 @@ impl OrdersApi {
         command: OrderCommand,
         body_hash: [u8; 32],
     ) -> Result<Snapshot<Order>, Problem> {
-        let answer = self.commands.submit(request.input::<Orders>(command, body_hash)).await;
-        outcome(answer.map_err(|error| refused(error, rejected))?)
+        submit(&self.commands, request, command, body_hash, rejected).await
     }
-}
 
-pub fn reply(
-    status: StatusCode,
-    snapshot: Snapshot<Order>,
-    message: &str,
-) -> Result<Reply<Envelope<OrderBody>>, Problem> {
-    let (token, id, version) = (token(&snapshot), OrderId(snapshot.id), snapshot.version);
-    let order = snapshot.state.ok_or_else(|| not_found(id))?;
-    Ok(Reply::new(status, Envelope::with_message(OrderBody::of(id, order), message))
-        .etag(version)
-        .token(&token))
+    async fn change(
+        &self,
+        request: CommandRequest,
+        change: OrderChange,
+        body_hash: [u8; 32],
+    ) -> Result<Snapshot<Order>, Problem> {
+        self.submit(request, OrderCommand::Change(change), body_hash).await
+    }
 }
 
 /// An optional text; empty counts as absent, as in Go.
@@ -94,8 +90,8 @@ pub async fn set_status(
         let allowed = OrderStatus::ALL.map(OrderStatus::as_str).join(", ");
         return Err(Problem::invalid_field("status", body.value.status, format!("must be one of {allowed}")));
     };
-    let command = OrderCommand::SetStatus(SetStatus { id: OrderId(id), status });
-    reply(StatusCode::OK, api.submit(request, command, body.hash).await?, "order updated")
+    let change = OrderChange::SetStatus(SetStatus { id: OrderId(id), status });
+    reply(StatusCode::OK, api.change(request, change, body.hash).await?, "order updated")
 }
 
 /// Pay an order
@@ -112,8 +108,8 @@ pub async fn pay(
     let payment_method =
         optional(&mut fields, "payment_method", body.value.payment_method, PAYMENT_METHOD_MAX);
     fields.finish()?;
-    let command = OrderCommand::Pay(PayOrder { id: OrderId(id), payment_method });
-    reply(StatusCode::OK, api.submit(request, command, body.hash).await?, "order paid")
+    let change = OrderChange::Pay(PayOrder { id: OrderId(id), payment_method });
+    reply(StatusCode::OK, api.change(request, change, body.hash).await?, "order paid")
 }
 
 /// Cancel an order
@@ -128,8 +124,8 @@ pub async fn cancel(
     let mut fields = Fields::new();
     let reason = fields.text("reason", &body.value.reason, REASON_MAX).to_owned();
     fields.finish()?;
-    let command = OrderCommand::Cancel(CancelOrder { id: OrderId(id), reason });
-    reply(StatusCode::OK, api.submit(request, command, body.hash).await?, "order canceled")
+    let change = OrderChange::Cancel(CancelOrder { id: OrderId(id), reason });
+    reply(StatusCode::OK, api.change(request, change, body.hash).await?, "order canceled")
 }
 
 /// Record a refund
@@ -147,8 +143,8 @@ pub async fn refund(
     let mut fields = Fields::new();
     let reference = optional(&mut fields, "reference", body.value.reference, REFERENCE_MAX);
     fields.finish()?;
-    let command = OrderCommand::Refund(RefundOrder { id: OrderId(id), reference });
-    reply(StatusCode::OK, api.submit(request, command, body.hash).await?, "refund recorded")
+    let change = OrderChange::Refund(RefundOrder { id: OrderId(id), reference });
+    reply(StatusCode::OK, api.change(request, change, body.hash).await?, "refund recorded")
 }
 
 /// Delete an order
@@ -161,7 +157,7 @@ pub async fn delete(
     PathId(id): PathId,
     request: CommandRequest,
 ) -> Result<Reply<Message>, Problem> {
-    let command = OrderCommand::Delete(DeleteOrder { id: OrderId(id) });
-    let snapshot = api.submit(request, command, [0; 32]).await?;
+    let change = OrderChange::Delete(DeleteOrder { id: OrderId(id) });
+    let snapshot = api.change(request, change, [0; 32]).await?;
     Ok(Reply::ok(Message::new("order deleted")).token(&token(&snapshot)))
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use esteira_command_api::CommandRequest;
+use esteira_command_api::{CommandRequest, reply};
 use esteira_events::{ProductId, UserId};
 use esteira_sql::Money;
 use esteira_web::{CommandProblems, Envelope, Fields, JsonBody, Problem, Reply};
@@ -10,7 +10,6 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::OrdersApi;
-use super::commands::reply;
 use super::order::OrderBody;
 use crate::domain::{CreateOrder, NewItem};
 use crate::service::OrderCommand;

@@ -1,9 +1,9 @@
 //! An order as the API shows it, and the problems of its commands.
 
-use esteira_aggregate::Snapshot;
+use esteira_command_api::{Resource, not_found};
 use esteira_events::{OrderId, OrderStatus, ProductId, Reservation, UserId};
 use esteira_sql::{Money, Timestamp};
-use esteira_web::{ConsistencyToken, FieldError, Problem};
+use esteira_web::{FieldError, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -38,15 +38,18 @@ pub struct ItemBody {
     pub unit_price: Money,
 }
 
-impl OrderBody {
-    pub fn of(id: OrderId, order: Order) -> Self {
+impl Resource for Order {
+    type Body = OrderBody;
+
+    fn body(id: i64, order: Self) -> OrderBody {
+        let id = OrderId(id);
         let item = |item: Item| ItemBody {
             order_id: id,
             product_id: item.product_id,
             quantity: item.quantity,
             unit_price: item.unit_price,
         };
-        Self {
+        OrderBody {
             id,
             user_id: order.user_id,
             status: order.status,
@@ -61,21 +64,14 @@ impl OrderBody {
 
 impl From<StoredOrder> for OrderBody {
     fn from(stored: StoredOrder) -> Self {
-        Self::of(stored.id, stored.order)
+        Order::body(stored.id.0, stored.order)
     }
 }
 
-pub fn token(snapshot: &Snapshot<Order>) -> ConsistencyToken {
-    ConsistencyToken::new("order", snapshot.id, snapshot.version)
-}
-
-pub fn not_found(id: OrderId) -> Problem {
-    Problem::not_found("order_not_found", format!("there is no order {id}"))
-}
-
+#[expect(clippy::needless_pass_by_value, reason = "it is handed over, as every service's rejection is")]
 pub fn rejected(rejection: OrderRejected) -> Problem {
     match rejection {
-        OrderRejected::NotFound { id } => not_found(id),
+        OrderRejected::NotFound { id } => not_found::<Order>(id.0),
         OrderRejected::UserNotFound { id } => {
             Problem::not_found("user_not_found", format!("there is no user {id}"))
                 .with_field(FieldError::new("user_id", "names no user").with_value(id))

@@ -2,22 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
-use esteira_command_api::{HistoryPage, history_page, unreadable_store};
-use esteira_events::{AggregateKind, OrderId};
+use esteira_command_api::{HistoryPage, history_page, not_found, read};
+use esteira_events::AggregateKind;
 use esteira_web::{Envelope, List, ListPage, PathId, Problem, ReadProblems, Reply};
 
 use super::OrdersApi;
-use super::order::{OrderBody, not_found};
+use super::order::OrderBody;
+use crate::domain::Order;
 use crate::store;
 
 /// List orders
 #[utoipa::path(get, path = "/orders", tag = "orders", params(ListPage),
     responses((status = 200, body = List<OrderBody>), ReadProblems))]
 pub async fn list(State(api): State<OrdersApi>, page: ListPage) -> Result<Json<List<OrderBody>>, Problem> {
-    let mut reader = api.db.read().await.map_err(|error| unreadable_store(&error))?;
-    let (rows, total) = store::list(&mut reader.conn(), page.after, page.limit)
-        .await
-        .map_err(|error| unreadable_store(&error))?;
+    let (rows, total) = read(&api.db, async |conn| store::list(conn, page.after, page.limit).await).await?;
     let data = rows.into_iter().map(OrderBody::from).collect();
     Ok(Json(List { data, total: total.cast_unsigned() }))
 }
@@ -29,9 +27,8 @@ pub async fn get(
     State(api): State<OrdersApi>,
     PathId(id): PathId,
 ) -> Result<Reply<Envelope<OrderBody>>, Problem> {
-    let mut reader = api.db.read().await.map_err(|error| unreadable_store(&error))?;
-    let row = store::find(&mut reader.conn(), id).await.map_err(|error| unreadable_store(&error))?;
-    let row = row.ok_or_else(|| not_found(OrderId(id)))?;
+    let row = read(&api.db, async |conn| store::find(conn, id).await).await?;
+    let row = row.ok_or_else(|| not_found::<Order>(id))?;
     let version = row.version;
     Ok(Reply::ok(Envelope::new(OrderBody::from(row))).etag(version))
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use esteira_aggregate::Snapshot;
-use esteira_command_api::{CommandRequest, outcome, refused};
+use esteira_command_api::{CommandRequest, not_found, reply, submit, token};
 use esteira_events::ProductId;
 use esteira_sql::Money;
 use esteira_web::{CommandProblems, Envelope, Fields, JsonBody, Message, PathId, Problem, Reply};
@@ -11,9 +11,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::ProductsApi;
-use super::product::{ProductBody, not_found, rejected, token};
+use super::product::{ProductBody, rejected};
 use crate::domain::{CreateProduct, DeleteProduct, MoveStock, Product, STOCK_MAX, UpdateProduct};
-use crate::service::{ProductCommand, Products};
+use crate::service::ProductCommand;
 
 /// A new product.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -53,22 +53,10 @@ impl ProductsApi {
         command: ProductCommand,
         body_hash: [u8; 32],
     ) -> Result<Snapshot<Product>, Problem> {
-        let id = ProductId(command.product_id().unwrap_or(0));
-        let answer = self.commands.submit(request.input::<Products>(command, body_hash)).await;
-        outcome(answer.map_err(|error| refused(error, rejected))?)?.ok_or_else(|| not_found(id))
+        // Only reactions have no outcome, and no client sends those.
+        let outcome = submit(&self.commands, request, command, body_hash, rejected).await?;
+        outcome.ok_or_else(|| not_found::<Product>(0))
     }
-}
-
-fn reply(
-    status: StatusCode,
-    snapshot: Snapshot<Product>,
-    message: &str,
-) -> Result<Reply<Envelope<ProductBody>>, Problem> {
-    let (token, id, version) = (token(&snapshot), snapshot.id, snapshot.version);
-    let product = snapshot.state.ok_or_else(|| not_found(ProductId(id)))?;
-    Ok(Reply::new(status, Envelope::with_message(ProductBody::of(id, product), message))
-        .etag(version)
-        .token(&token))
 }
 
 /// A price above 0 with at most two decimals; 0 stands for a refused one, which `fields` reports.

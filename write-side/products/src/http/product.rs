@@ -1,9 +1,9 @@
 //! A product as the API shows it, and the problems of its commands.
 
-use esteira_aggregate::Snapshot;
+use esteira_command_api::{Resource, not_found};
 use esteira_events::ProductId;
 use esteira_sql::{Money, Timestamp};
-use esteira_web::{ConsistencyToken, FieldError, Problem};
+use esteira_web::{FieldError, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,24 +31,18 @@ impl From<ProductRow> for ProductBody {
     }
 }
 
-impl ProductBody {
-    pub fn of(id: i64, product: Product) -> Self {
-        let Product { name, price, stock, created_at, .. } = product;
-        Self { id: ProductId(id), name, price, stock, created_at }
+impl Resource for Product {
+    type Body = ProductBody;
+
+    fn body(id: i64, product: Self) -> ProductBody {
+        let Self { name, price, stock, created_at, .. } = product;
+        ProductBody { id: ProductId(id), name, price, stock, created_at }
     }
-}
-
-pub fn token(snapshot: &Snapshot<Product>) -> ConsistencyToken {
-    ConsistencyToken::new("product", snapshot.id, snapshot.version)
-}
-
-pub fn not_found(id: ProductId) -> Problem {
-    Problem::not_found("product_not_found", format!("there is no product {id}"))
 }
 
 pub fn rejected(rejection: ProductRejected) -> Problem {
     match rejection {
-        ProductRejected::NotFound { id } => not_found(id),
+        ProductRejected::NotFound { id } => not_found::<Product>(id.0),
         ProductRejected::HasOrders { id } => {
             Problem::conflict("product_has_orders", format!("product {id} has orders and cannot be deleted"))
         }

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use esteira_command_api::{HistoryPage, history_page, unreadable_store};
-use esteira_events::{AggregateKind, ProductId};
+use esteira_command_api::{HistoryPage, history_page, not_found, read};
+use esteira_events::AggregateKind;
 use esteira_web::{Envelope, List, ListPage, PathId, Problem, ReadProblems, Reply};
 
 use super::ProductsApi;
-use super::product::{ProductBody, not_found};
+use super::product::ProductBody;
+use crate::domain::Product;
 use crate::store;
 
 /// List products
@@ -17,10 +18,7 @@ pub async fn list(
     State(api): State<ProductsApi>,
     page: ListPage,
 ) -> Result<Json<List<ProductBody>>, Problem> {
-    let mut reader = api.db.read().await.map_err(|error| unreadable_store(&error))?;
-    let (rows, total) = store::list(&mut reader.conn(), page.after, page.limit)
-        .await
-        .map_err(|error| unreadable_store(&error))?;
+    let (rows, total) = read(&api.db, async |conn| store::list(conn, page.after, page.limit).await).await?;
     let data = rows.into_iter().map(ProductBody::from).collect();
     Ok(Json(List { data, total: total.cast_unsigned() }))
 }
@@ -32,9 +30,8 @@ pub async fn get(
     State(api): State<ProductsApi>,
     PathId(id): PathId,
 ) -> Result<Reply<Envelope<ProductBody>>, Problem> {
-    let mut reader = api.db.read().await.map_err(|error| unreadable_store(&error))?;
-    let row = store::find(&mut reader.conn(), id).await.map_err(|error| unreadable_store(&error))?;
-    let row = row.ok_or_else(|| not_found(ProductId(id)))?;
+    let row = read(&api.db, async |conn| store::find(conn, id).await).await?;
+    let row = row.ok_or_else(|| not_found::<Product>(id))?;
     let version = row.version;
     Ok(Reply::ok(Envelope::new(ProductBody::from(row))).etag(version))
 }

@@ -3,14 +3,14 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use esteira_aggregate::Snapshot;
-use esteira_command_api::{CommandRequest, outcome, refused};
+use esteira_command_api::{CommandRequest, reply, submit, token};
 use esteira_events::UserId;
 use esteira_web::{CommandProblems, Envelope, Fields, JsonBody, Message, PathId, Problem, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::UsersApi;
-use super::user::{UserBody, not_found, rejected, token};
+use super::user::{UserBody, rejected};
 use crate::domain::{CreateUser, DeleteUser, UpdateUser, User};
 use crate::service::UserCommand;
 
@@ -40,21 +40,8 @@ impl UsersApi {
         command: UserCommand,
         body_hash: [u8; 32],
     ) -> Result<Snapshot<User>, Problem> {
-        let answer = self.commands.submit(request.input::<crate::Users>(command, body_hash)).await;
-        outcome(answer.map_err(|error| refused(error, rejected))?)
+        submit(&self.commands, request, command, body_hash, rejected).await
     }
-}
-
-fn reply(
-    status: StatusCode,
-    snapshot: Snapshot<User>,
-    message: &str,
-) -> Result<Reply<Envelope<UserBody>>, Problem> {
-    let (token, id, version) = (token(&snapshot), snapshot.id, snapshot.version);
-    let user = snapshot.state.ok_or_else(|| not_found(UserId(id)))?;
-    Ok(Reply::new(status, Envelope::with_message(UserBody::of(id, user), message))
-        .etag(version)
-        .token(&token))
 }
 
 /// Create a user

@@ -1,9 +1,9 @@
 //! A user as the API shows it, and the problems of its commands.
 
-use esteira_aggregate::Snapshot;
+use esteira_command_api::{Resource, not_found};
 use esteira_events::UserId;
 use esteira_sql::Timestamp;
-use esteira_web::{ConsistencyToken, FieldError, Problem};
+use esteira_web::{FieldError, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,23 +29,17 @@ impl From<UserRow> for UserBody {
     }
 }
 
-impl UserBody {
-    pub fn of(id: i64, user: User) -> Self {
-        Self { id: UserId(id), name: user.name, email: user.email, created_at: user.created_at }
+impl Resource for User {
+    type Body = UserBody;
+
+    fn body(id: i64, user: Self) -> UserBody {
+        UserBody { id: UserId(id), name: user.name, email: user.email, created_at: user.created_at }
     }
-}
-
-pub fn token(snapshot: &Snapshot<User>) -> ConsistencyToken {
-    ConsistencyToken::new("user", snapshot.id, snapshot.version)
-}
-
-pub fn not_found(id: UserId) -> Problem {
-    Problem::not_found("user_not_found", format!("there is no user {id}"))
 }
 
 pub fn rejected(rejection: UserRejected) -> Problem {
     match rejection {
-        UserRejected::NotFound { id } => not_found(id),
+        UserRejected::NotFound { id } => not_found::<User>(id.0),
         UserRejected::EmailTaken { email } => {
             Problem::conflict("email_taken", "the email belongs to another user")
                 .with_field(FieldError::new("email", "belongs to another user").with_value(email))
