@@ -90,8 +90,8 @@ async fn a_thousand_orders_survive_killed_dispatchers_and_projectors() {
         let mut load = Load::start(&shop, 1_000).await;
         let mut ledger = Vec::new();
         let mut kills = 0;
-        while !load.is_over(&mut ledger) || kills < 6 {
-            let role = ["dispatcher", "projector"][kills % 2];
+        while !load.is_over(&mut ledger) || kills < 8 {
+            let role = ["dispatcher", "projector", "dispatcher-2", "projector-2"][kills % 4];
             some_work().await;
             platform.kill(role);
             platform.start(role).await;

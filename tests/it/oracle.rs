@@ -11,20 +11,22 @@ use sqlx::{AssertSqlSafe, FromRow};
 use super::client::Receipt;
 use super::platform::Platform;
 
-#[derive(FromRow)]
-struct OutboxRow {
-    aggregate: String,
-    aggregate_id: i64,
-    sequence: i64,
-    event_id: String,
+esteira_sql::row! {
+    struct OutboxRow {
+        aggregate: String,
+        aggregate_id: i64,
+        sequence: i64,
+        event_id: String,
+    }
 }
 
-#[derive(FromRow)]
-struct OrderRow {
-    id: i64,
-    status: String,
-    reservation: String,
-    refund_due: bool,
+esteira_sql::row! {
+    struct OrderRow {
+        id: i64,
+        status: String,
+        reservation: String,
+        refund_due: bool,
+    }
 }
 
 /// What a platform has, read from its stores.

@@ -19,6 +19,9 @@ pub const ALL: &str = "run";
 pub const ROLES: [&str; 6] =
     ["user-service", "product-service", "order-service", "query-service", "dispatcher", "projector"];
 
+/// Second instances of what shares its work between processes.
+pub const SECOND: [&str; 4] = ["product-service-2", "order-service-2", "dispatcher-2", "projector-2"];
+
 /// The ports of the four APIs.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
@@ -80,7 +83,7 @@ impl Platform {
             ]);
             let engines = Engines::Servers { db: test_db.db.clone(), brokers, mongo_uri };
             let mut platform = Self::new(variables, |_| engines, &prefix);
-            for role in ROLES {
+            for role in ROLES.iter().chain(&SECOND) {
                 platform.start(role).await;
             }
             test(platform).await;
@@ -118,7 +121,7 @@ impl Platform {
             "query-service" => self.ports.query,
             _ => free_port(),
         };
-        let mut command = self.command(role);
+        let mut command = self.command(role.trim_end_matches("-2"));
         if role != ALL {
             command.env("PORT", port.to_string());
         }
@@ -148,7 +151,7 @@ impl Platform {
 
     async fn ready(&mut self, role: &str, port: u16) {
         let client = reqwest::Client::new();
-        let log = self.log_of(role);
+        let log = self.log_of(role.trim_end_matches("-2"));
         let (child, _) = self.processes.get_mut(role).unwrap();
         eventually(&format!("{role} is ready"), || {
             if let Some(status) = child.try_wait().unwrap() {

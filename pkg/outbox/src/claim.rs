@@ -1,40 +1,30 @@
 //! What the dispatcher does to rows: claim, mark published, put off.
 
-use esteira_sql::{Conn, Db, Timestamp, bulk, on, sql_id};
+use esteira_sql::{Conn, Db, Timestamp, bulk, on};
 use serde_json::value::RawValue;
+use sqlx::QueryBuilder;
 use sqlx::types::Json;
-use sqlx::{FromRow, QueryBuilder};
 
 use crate::lease::{Lease, LeaseError, hold};
 
-sql_id!(
-    /// GORM makes it BIGINT UNSIGNED.
-    RowId
-);
-
-impl From<RowId> for i64 {
-    fn from(id: RowId) -> Self {
-        id.0
+esteira_sql::row! {
+    /// A row that is not published yet.
+    #[derive(Debug)]
+    pub struct Claimed {
+        pub id: i64,
+        pub aggregate: Option<String>,
+        pub aggregate_id: Option<i64>,
+        pub sequence: Option<i64>,
+        pub event_type: String,
+        pub event_id: Option<String>,
+        payload: Json<Box<RawValue>>,
+        pub created_at: Timestamp,
+        pub traceparent: Option<String>,
+        /// How often the row was refused by the log.
+        pub attempts: i32,
+        /// Whether its next attempt is still to come: then it only holds back its key.
+        pub waiting: bool,
     }
-}
-
-/// A row that is not published yet.
-#[derive(Debug, FromRow)]
-pub struct Claimed {
-    #[sqlx(try_from = "RowId")]
-    pub id: i64,
-    pub aggregate: Option<String>,
-    pub aggregate_id: Option<i64>,
-    pub sequence: Option<i64>,
-    pub event_type: String,
-    pub event_id: Option<String>,
-    payload: Json<Box<RawValue>>,
-    pub created_at: Timestamp,
-    pub traceparent: Option<String>,
-    /// How often the row was refused by the log.
-    pub attempts: i32,
-    /// Whether its next attempt is still to come: then it only holds back its key.
-    pub waiting: bool,
 }
 
 impl Claimed {
@@ -50,14 +40,15 @@ impl Claimed {
 /// so a dispatcher that remembered the last id would skip rows.
 pub async fn claim(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<Vec<Claimed>, sqlx::Error> {
     let now = conn.now_ms();
+    // GORM makes the id BIGINT UNSIGNED; ordered by the column, since the cast has no index.
     on!(conn, c => {
         QueryBuilder::new(format!(
-            "select id, aggregate, aggregate_id, sequence, event_type, event_id, payload, created_at, traceparent, \
+            "select cast(id as signed) as id, aggregate, aggregate_id, sequence, event_type, event_id, payload, created_at, traceparent, \
              attempts, coalesce(next_attempt_at > {now}, 0) as waiting \
              from outbox where processed_at is null and id > ",
         ))
         .push_bind(after)
-        .push(" order by id limit ")
+        .push(" order by outbox.id limit ")
         .push_bind(limit)
         .build_query_as()
         .fetch_all(&mut *c)

@@ -4,25 +4,26 @@ use esteira_events::AggregateKind;
 use esteira_sql::{Conn, Timestamp, on};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sqlx::FromRow;
 use sqlx::types::Json;
 
-/// One event of an aggregate, with where it was published.
-#[derive(Debug, FromRow, Serialize)]
-pub struct HistoryEntry {
-    pub sequence: i64,
-    pub event_type: String,
-    pub event_id: String,
-    pub occurred_at: Timestamp,
-    /// When the dispatcher marked it as published; absent while it waits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub published_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub partition: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub offset: Option<i64>,
-    /// The record's value.
-    pub value: Json<Box<RawValue>>,
+esteira_sql::row! {
+    /// One event of an aggregate, with where it was published.
+    #[derive(Debug, Serialize)]
+    pub struct HistoryEntry {
+        pub sequence: i64,
+        pub event_type: String,
+        pub event_id: String,
+        pub occurred_at: Timestamp,
+        /// When the dispatcher marked it as published; absent while it waits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub published_at: Option<Timestamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub partition: Option<i32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub offset: Option<i64>,
+        /// The record's value.
+        pub value: Json<Box<RawValue>>,
+    }
 }
 
 /// Up to `limit` events of an aggregate with a sequence above `after`, in order.

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use esteira_bus::Record;
 use esteira_sql::{Conn, Db, Timestamp, on};
+use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
-use sqlx::{AssertSqlSafe, FromRow};
 
 /// The attempts of a record before it is dead-lettered (after 1, 2, 4, 8, 16 s).
 const ATTEMPTS: i32 = 5;
@@ -12,18 +12,20 @@ const PAGE: i64 = 128;
 /// How long a process that died in the middle of an attempt puts it off.
 const CLAIM: TimeDelta = TimeDelta::seconds(30);
 
-/// A row of `parked_records`.
-#[derive(Clone, Debug, FromRow)]
-pub(crate) struct Parked {
-    pub(crate) id: String,
-    pub(crate) consumer_group: String,
-    pub(crate) record: Json<Record>,
-    /// `retry` or `dead`.
-    pub(crate) state: String,
-    pub(crate) attempts: i32,
-    pub(crate) next_attempt_at: Option<Timestamp>,
-    pub(crate) first_failure_at: Timestamp,
-    pub(crate) error: String,
+esteira_sql::row! {
+    /// A row of `parked_records`.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Parked {
+        pub(crate) id: String,
+        pub(crate) consumer_group: String,
+        pub(crate) record: Json<Record>,
+        /// `retry` or `dead`.
+        pub(crate) state: String,
+        pub(crate) attempts: i32,
+        pub(crate) next_attempt_at: Option<Timestamp>,
+        pub(crate) first_failure_at: Timestamp,
+        pub(crate) error: String,
+    }
 }
 
 impl Parked {

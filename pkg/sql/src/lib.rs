@@ -5,6 +5,7 @@ mod conn;
 mod fault;
 mod ids;
 mod money;
+mod row;
 pub mod schema;
 pub mod sqlite;
 mod text;

@@ -6,22 +6,24 @@ use esteira_aggregate::{Aggregates, WriteError};
 use esteira_events::UserId;
 use esteira_sql::bulk::{self, InsertedIds};
 use esteira_sql::{Conn, Timestamp, on};
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use crate::domain::User;
 
 const COLUMNS: &str = "id, name, email, created_at, updated_at, version";
 
-/// A row of `users`.
-#[derive(Clone, Debug, FromRow)]
-pub struct UserRow {
-    pub id: UserId,
-    pub name: String,
-    pub email: String,
-    pub created_at: Timestamp,
-    /// Go's `init.sql` has no value here.
-    pub updated_at: Option<Timestamp>,
-    pub version: i64,
+esteira_sql::row! {
+    /// A row of `users`.
+    #[derive(Clone, Debug)]
+    pub struct UserRow {
+        pub id: UserId,
+        pub name: String,
+        pub email: String,
+        pub created_at: Timestamp,
+        /// Go's `init.sql` has no value here.
+        pub updated_at: Option<Timestamp>,
+        pub version: i64,
+    }
 }
 
 impl UserRow {

@@ -13,7 +13,8 @@ const SERVER_SELECTION: Duration = Duration::from_secs(4);
 const CONNECT: Duration = Duration::from_secs(3);
 
 impl MongoViews {
-    /// Reads `uri` (`mongodb://` or `mongodb+srv://`; the path names the database) without connecting yet.
+    /// Reads `uri` (`mongodb://`, or with feature `mongodb-srv` also `mongodb+srv://`; the path names the database)
+    /// without connecting yet.
     ///
     /// Fails with [`ViewsError::Rejected`] when the URI is wrong. What the URI itself says about timeouts and
     /// concerns wins over the defaults here.

@@ -4,38 +4,41 @@ use std::collections::HashMap;
 
 use esteira_events::{OrderId, OrderStatus, ProductId, Reservation, UserId};
 use esteira_sql::{Money, Timestamp};
-use sqlx::FromRow;
 
 use crate::domain::{Item, Order};
 
 pub(super) const COLUMNS: &str = "id, user_id, status, total_amount, created_at, updated_at, version, reservation, \
      payment_method, paid_at, canceled_at, cancel_reason, refund_due, refund_reference";
 
-#[derive(Clone, Debug, FromRow)]
-pub(super) struct OrderRow {
-    pub(super) id: OrderId,
-    user_id: UserId,
-    status: String,
-    total_amount: Money,
-    created_at: Timestamp,
-    /// Go's `init.sql` has no value here.
-    updated_at: Option<Timestamp>,
-    version: i64,
-    reservation: String,
-    payment_method: Option<String>,
-    paid_at: Option<Timestamp>,
-    canceled_at: Option<Timestamp>,
-    cancel_reason: Option<String>,
-    refund_due: bool,
-    refund_reference: Option<String>,
+esteira_sql::row! {
+    #[derive(Clone, Debug)]
+    pub(super) struct OrderRow {
+        pub(super) id: OrderId,
+        user_id: UserId,
+        status: String,
+        total_amount: Money,
+        created_at: Timestamp,
+        /// Go's `init.sql` has no value here.
+        updated_at: Option<Timestamp>,
+        version: i64,
+        reservation: String,
+        payment_method: Option<String>,
+        paid_at: Option<Timestamp>,
+        canceled_at: Option<Timestamp>,
+        cancel_reason: Option<String>,
+        refund_due: bool,
+        refund_reference: Option<String>,
+    }
 }
 
-#[derive(Clone, Debug, FromRow)]
-pub(super) struct ItemRow {
-    order_id: OrderId,
-    product_id: ProductId,
-    quantity: i64,
-    unit_price: Money,
+esteira_sql::row! {
+    #[derive(Clone, Debug)]
+    pub(super) struct ItemRow {
+        order_id: OrderId,
+        product_id: ProductId,
+        quantity: i64,
+        unit_price: Money,
+    }
 }
 
 /// An order as it is stored.

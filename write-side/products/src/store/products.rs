@@ -6,21 +6,23 @@ use esteira_aggregate::{Aggregates, WriteError};
 use esteira_events::ProductId;
 use esteira_sql::bulk::{self, InsertedIds};
 use esteira_sql::{Conn, Money, Timestamp, on};
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use crate::domain::Product;
 
-/// A row of `products`.
-#[derive(Clone, Debug, FromRow)]
-pub struct ProductRow {
-    pub id: ProductId,
-    pub name: String,
-    pub price: Money,
-    pub stock: i64,
-    pub created_at: Timestamp,
-    /// Go's `init.sql` has no value here.
-    pub updated_at: Option<Timestamp>,
-    pub version: i64,
+esteira_sql::row! {
+    /// A row of `products`.
+    #[derive(Clone, Debug)]
+    pub struct ProductRow {
+        pub id: ProductId,
+        pub name: String,
+        pub price: Money,
+        pub stock: i64,
+        pub created_at: Timestamp,
+        /// Go's `init.sql` has no value here.
+        pub updated_at: Option<Timestamp>,
+        pub version: i64,
+    }
 }
 
 impl ProductRow {

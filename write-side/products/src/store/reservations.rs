@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use esteira_aggregate::WriteError;
 use esteira_events::OrderId;
 use esteira_sql::{Conn, bulk, on};
+use sqlx::QueryBuilder;
 use sqlx::types::Json;
-use sqlx::{FromRow, QueryBuilder};
 
 use crate::domain::{Line, Reservation, ReservationState};
 use crate::world::{Held, World};
 
-#[derive(FromRow)]
-struct Row {
-    order_id: OrderId,
-    state: String,
-    order_lines: Json<Vec<Line>>,
+esteira_sql::row! {
+    struct Row {
+        order_id: OrderId,
+        state: String,
+        order_lines: Json<Vec<Line>>,
+    }
 }
 
 /// Loads and locks reservations, ids ascending.
