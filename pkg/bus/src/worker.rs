@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use esteira_telemetry::Stage;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Consumer, Log, LogError, Record};
+use crate::{Consumer, Log, LogError, Pauses, Record};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -54,7 +54,7 @@ pub struct Worker {
 impl Worker {
     /// Consumes until `stop`; the batch in hand is finished and committed.
     pub async fn run(self, stop: CancellationToken) {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
         while !stop.is_cancelled() {
             let joined = Instant::now();
             match self.member(&stop).await {
@@ -62,10 +62,9 @@ impl Worker {
                 Err(error) => {
                     self.stage.paused(&error);
                     if joined.elapsed() > LONGEST_PAUSE {
-                        pause = FIRST_PAUSE;
+                        pauses.reset();
                     }
-                    sleep(pause, &stop).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pauses.rest(&stop).await;
                 }
             }
         }
@@ -111,24 +110,16 @@ impl Worker {
         W: Future<Output = Result<(), Outage>>,
     {
         let started = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             match work().await {
                 Ok(()) => return Ok(()),
                 Err(outage) if started.elapsed() > HOLD || stop.is_cancelled() => return Err(outage),
                 Err(outage) => {
                     self.stage.paused(&outage);
-                    sleep(pause, stop).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pauses.rest(stop).await;
                 }
             }
         }
-    }
-}
-
-async fn sleep(duration: Duration, stop: &CancellationToken) {
-    tokio::select! {
-        () = tokio::time::sleep(duration) => {}
-        () = stop.cancelled() => {}
     }
 }

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use esteira_bus::Log;
+use esteira_bus::{Log, Pauses};
 use esteira_events::Topics;
 use esteira_outbox::{Lease, LeaseError, acquire, release};
 use esteira_sql::Db;
@@ -66,13 +66,13 @@ enum SweepError {
 impl Dispatcher {
     /// Publishes until `stop`, then gives the lease up.
     pub async fn run(self, stop: CancellationToken) {
-        let mut pause = SHORTEST_WAIT;
+        let mut pauses = Pauses::new(SHORTEST_WAIT, LONGEST_PAUSE);
         while !stop.is_cancelled() {
             match acquire(&self.db, LEASE, &self.settings.owner, self.settings.lease_ttl).await {
                 Ok(Some(lease)) => {
                     tracing::info!(token = lease.token(), owner = %self.settings.owner, "dispatcher has the lease");
                     self.work(lease, &stop).await;
-                    pause = SHORTEST_WAIT;
+                    pauses.reset();
                 }
                 Ok(None) => {
                     // A standby does its work by waiting.
@@ -81,8 +81,7 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     self.stage.paused(format!("the write store is not available: {error}"));
-                    sleep(pause, &stop).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pauses.rest(&stop).await;
                 }
             }
         }
@@ -90,17 +89,22 @@ impl Dispatcher {
 
     /// Sweeps while the lease is held.
     async fn work(&self, mut lease: Lease, stop: &CancellationToken) {
-        let mut wait = SHORTEST_WAIT;
+        let mut polls = Pauses::new(SHORTEST_WAIT, self.settings.poll_interval.max(SHORTEST_WAIT));
+        let mut pauses = Pauses::new(SHORTEST_WAIT, LONGEST_PAUSE);
         while !stop.is_cancelled() {
             match self.sweep(&mut lease, stop).await {
                 Ok(0) => {
                     self.stage.ready();
-                    self.idle(wait, stop).await;
-                    wait = (wait * 2).min(self.settings.poll_interval.max(SHORTEST_WAIT));
+                    pauses.reset();
+                    tokio::select! {
+                        () = self.committed.notified() => {}
+                        () = polls.rest(stop) => {}
+                    }
                 }
                 Ok(_) => {
                     self.stage.ready();
-                    wait = SHORTEST_WAIT;
+                    pauses.reset();
+                    polls.reset();
                 }
                 Err(SweepError::Lease(LeaseError::Lost(_))) => {
                     tracing::warn!(token = lease.token(), "dispatcher lost the lease");
@@ -108,20 +112,12 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     self.stage.paused(&error);
-                    sleep(wait, stop).await;
-                    wait = (wait * 2).min(LONGEST_PAUSE);
+                    pauses.rest(stop).await;
                 }
             }
         }
         if let Err(error) = release(&self.db, &lease).await {
             tracing::warn!(%error, "dispatcher could not give the lease up");
-        }
-    }
-
-    async fn idle(&self, wait: Duration, stop: &CancellationToken) {
-        tokio::select! {
-            () = self.committed.notified() => {}
-            () = sleep(wait, stop) => {}
         }
     }
 
