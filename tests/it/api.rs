@@ -88,7 +88,7 @@ async fn an_order_goes_its_way_from_command_to_view() {
 }
 
 #[tokio::test]
-async fn a_paid_order_without_stock_is_cancelled_and_refunded_once() {
+async fn an_order_without_stock_is_cancelled_by_the_platform_and_may_be_deleted() {
     let api = Api::new().await;
     let ports = api.platform.ports;
     let (user, product) = api.shop().await;
