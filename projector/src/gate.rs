@@ -52,7 +52,9 @@ fn pass(current: &mut Current, event: &Event) -> Verdict {
 }
 
 fn sequenced(current: &mut Current, event: &Event, sequence: i64) -> Verdict {
-    match project(current.view.clone(), event) {
+    // A Go projector's document says nothing of which events it has: the creation starts it anew.
+    let base = current.view.clone().filter(|_| current.version > 0);
+    match project(base, event) {
         Err(misfit) => Verdict::Failed(misfit.to_string()),
         Ok(mut next) => {
             if let Some(view) = &mut next {

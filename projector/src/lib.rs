@@ -14,6 +14,7 @@ mod parked;
 mod projections;
 mod projector;
 mod store;
+mod takeover;
 
 pub use projections::{View, project};
 pub use projector::{GROUP, Projector, TOPICS};

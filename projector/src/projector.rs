@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use esteira_bus::{Handler, Log, Outage, Record};
 use esteira_events::{Event, EventType, Topics};
+use esteira_sql::Db;
 use esteira_views::{DocId, Views};
 use tokio::sync::{Mutex, watch};
 
@@ -40,6 +41,8 @@ const PAGE: u32 = 256;
 pub struct Projector {
     pub(crate) views: Arc<dyn Views>,
     pub(crate) log: Arc<dyn Log>,
+    /// Where the outbox is; needed only to take over views that a Go projector wrote.
+    pub(crate) store: Option<Db>,
     pub(crate) topics: Topics,
     pub(crate) group: String,
     /// Counts rounds of writes, for readers in the same process that wait for a version.
@@ -53,9 +56,15 @@ struct Sweep {
 }
 
 impl Projector {
-    pub fn new(views: Arc<dyn Views>, log: Arc<dyn Log>, topics: Topics, group: String) -> Self {
+    pub fn new(
+        views: Arc<dyn Views>,
+        log: Arc<dyn Log>,
+        store: Option<Db>,
+        topics: Topics,
+        group: String,
+    ) -> Self {
         let seen = watch::Sender::new(0);
-        Self { views, log, topics, group, seen, sweep: Mutex::new(Sweep { last: None, after: None }) }
+        Self { views, log, store, topics, group, seen, sweep: Mutex::new(Sweep { last: None, after: None }) }
     }
 
     /// Changes with every round of writes.
@@ -98,6 +107,10 @@ impl Projector {
 
 #[async_trait]
 impl Handler for Projector {
+    async fn prepare(&self) -> Result<(), Outage> {
+        self.take_over().await
+    }
+
     async fn handle(&self, records: &[Record]) -> Result<(), Outage> {
         let (events, undecodable) = self.decode(records);
         // Sound events first: a queue that cannot be written holds back the offsets, not the views.

@@ -9,6 +9,8 @@ use esteira_views::{
     tombstone_id,
 };
 
+use serde_json::Value;
+
 use crate::gate::Current;
 use crate::incoming::Key;
 use crate::projections::{View, collection};
@@ -139,7 +141,9 @@ fn writes_of(change: &Change<'_>) -> Result<Vec<Write>, ViewsError> {
         Some(before) => {
             // Only what changed: the user facet of an order belongs to another writer.
             let old = before.document()?.body;
+            let gone = old.keys().filter(|field| !set.contains_key(*field)).cloned().collect::<Vec<_>>();
             set.retain(|field, value| old.get(field) != Some(value));
+            set.extend(gone.into_iter().map(|field| (field, Value::Null)));
             Guard::Unchanged { version: change.before.version, revision: before.revision() }
         }
     };

@@ -41,10 +41,12 @@ impl Default for Needs {
 }
 
 impl Needs {
-    pub fn of(roles: &[Role]) -> Self {
+    pub fn of(roles: &[Role], settings: &Settings) -> Self {
         let any = |wanted: &[Role]| roles.iter().any(|role| wanted.contains(role));
+        // A projector reads the outbox only to take over a Go projector's views, and says so where it cannot.
+        let outbox = any(&[Role::Projector]) && settings.mysql_dsn.is_some();
         Self {
-            store: any(&[Role::Users, Role::Products, Role::Orders, Role::Dispatcher]),
+            store: outbox || any(&[Role::Users, Role::Products, Role::Orders, Role::Dispatcher]),
             log: any(&[Role::Products, Role::Orders, Role::Dispatcher, Role::Projector]),
             views: any(&[Role::Projector, Role::Query]),
             shared: roles.len() < Role::ALL.len(),

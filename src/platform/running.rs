@@ -146,6 +146,7 @@ impl Platform {
         let projector = Arc::new(Projector::new(
             Arc::clone(self.engines.views()?),
             Arc::clone(self.engines.log()?),
+            self.engines.store().ok().cloned(),
             self.topics(),
             self.group(GROUP),
         ));

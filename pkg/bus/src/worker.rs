@@ -20,6 +20,11 @@ const TICK: Duration = Duration::from_millis(250);
 /// What a consumer group does with its records.
 #[async_trait]
 pub trait Handler: Send + Sync {
+    /// Called before the group is joined, each time.
+    async fn prepare(&self) -> Result<(), Outage> {
+        Ok(())
+    }
+
     /// Makes every effect of `records` durable, parked and dead-lettered ones included: their offsets are committed
     /// next. May be called again with records that it has handled.
     async fn handle(&self, records: &[Record]) -> Result<(), Outage>;
@@ -72,6 +77,10 @@ impl Worker {
 
     /// One membership of the group, until `stop` or an outage that lasts.
     async fn member(&self, stop: &CancellationToken) -> Result<(), Outage> {
+        tokio::select! {
+            prepared = self.handler.prepare() => prepared?,
+            () = stop.cancelled() => return Ok(()),
+        }
         // What is parked can go on while the log is away, and a store that is away must not cost a rebalance.
         self.handler.tick().await?;
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();

@@ -1,52 +1,20 @@
 //! What the dispatcher does to rows: claim, mark published, put off.
 
 use esteira_sql::{Conn, Db, Timestamp, bulk, on};
-use serde_json::value::RawValue;
 use sqlx::QueryBuilder;
-use sqlx::types::Json;
 
 use crate::lease::{Lease, LeaseError, hold};
-
-esteira_sql::row! {
-    /// A row that is not published yet.
-    #[derive(Debug)]
-    pub struct Claimed {
-        pub id: i64,
-        pub aggregate: Option<String>,
-        pub aggregate_id: Option<i64>,
-        pub sequence: Option<i64>,
-        pub event_type: String,
-        pub event_id: Option<String>,
-        payload: Json<Box<RawValue>>,
-        pub created_at: Timestamp,
-        pub traceparent: Option<String>,
-        /// How often the row was refused by the log.
-        pub attempts: i32,
-        /// Whether its next attempt is still to come: then it only holds back its key.
-        pub waiting: bool,
-    }
-}
-
-impl Claimed {
-    /// The record's value.
-    pub fn value(&self) -> &[u8] {
-        self.payload.0.get().as_bytes()
-    }
-}
+use crate::row::{OutboxRow, columns};
 
 /// Up to `limit` unpublished rows with an id above `after`, in order of id, those that wait for their next attempt included.
 ///
 /// Claimed by `processed_at is null` and paged by id only within a sweep: auto-increment ids commit out of order,
 /// so a dispatcher that remembered the last id would skip rows.
-pub async fn claim(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<Vec<Claimed>, sqlx::Error> {
-    let now = conn.now_ms();
-    // GORM makes the id BIGINT UNSIGNED; ordered by the column, since the cast has no index.
+pub async fn claim(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<Vec<OutboxRow>, sqlx::Error> {
+    let columns = columns(conn.now_ms());
+    // Ordered by the column, since the cast has no index.
     on!(conn, c => {
-        QueryBuilder::new(format!(
-            "select cast(id as signed) as id, aggregate, aggregate_id, sequence, event_type, event_id, payload, created_at, traceparent, \
-             attempts, coalesce(next_attempt_at > {now}, 0) as waiting \
-             from outbox where processed_at is null and id > ",
-        ))
+        QueryBuilder::new(format!("select {columns} from outbox where processed_at is null and id > "))
         .push_bind(after)
         .push(" order by outbox.id limit ")
         .push_bind(limit)
@@ -93,7 +61,7 @@ pub fn delay(attempts: i32) -> i64 {
 }
 
 /// Puts a refused row off: it holds back its own key until its next attempt.
-pub async fn mark_failed(db: &Db, lease: &mut Lease, row: &Claimed, error: &str) -> Result<(), LeaseError> {
+pub async fn mark_failed(db: &Db, lease: &mut Lease, row: &OutboxRow, error: &str) -> Result<(), LeaseError> {
     let attempts = row.attempts + 1;
     let error: String = error.chars().take(1_000).collect();
     let mut tx = db.begin().await?;

@@ -6,10 +6,16 @@ mod append;
 mod claim;
 mod history;
 mod lease;
+mod record;
+mod replay;
+mod row;
 mod schema;
 
 pub use append::{NewEvent, append};
-pub use claim::{Claimed, Mark, backlog, claim, delay, mark_failed, mark_published};
+pub use claim::{Mark, backlog, claim, delay, mark_failed, mark_published};
 pub use history::{HistoryEntry, history};
 pub use lease::{Lease, LeaseError, acquire, release};
+pub use record::{Key, Outgoing};
+pub use replay::page;
+pub use row::OutboxRow;
 pub use schema::SCHEMA;

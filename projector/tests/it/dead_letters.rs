@@ -75,7 +75,8 @@ async fn while_the_dead_letter_queue_cannot_be_written_nothing_goes_on(fixture: 
     let directory = tempfile::tempdir().unwrap();
     let without_queues = EmbeddedLog::open(&directory.path().join("log.db")).await.unwrap();
     let log = Arc::new(without_queues) as Arc<dyn Log>;
-    let projector = Projector::new(Arc::clone(&fixture.views), log, Topics::default(), GROUP.to_owned());
+    let projector =
+        Projector::new(Arc::clone(&fixture.views), log, None, Topics::default(), GROUP.to_owned());
     let outage = projector.handle(&[garbage(5, "1", None)]).await.unwrap_err();
     assert!(outage.0.contains("user.updated.dlq cannot be written"), "{outage}");
     assert_eq!(fixture.parked().await, []);

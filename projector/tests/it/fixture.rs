@@ -5,6 +5,8 @@ use std::sync::Arc;
 use esteira_bus::{EmbeddedLog, Handler, Log, Record, TopicSpec, original};
 use esteira_events::Topics;
 use esteira_projector::{GROUP, Projector, TOPICS};
+use esteira_sql::Db;
+use esteira_sql::schema::migrate;
 use esteira_views::{
     ALL_COLLECTIONS, Collection, DocId, Document, Filter, MongoViews, ORDERS, OrderView, PARKED, PRODUCTS,
     ProductView, Query, Sort, SqliteViews, USERS, UserView, Views, from_document,
@@ -18,7 +20,9 @@ use crate::hooks::Hooked;
 pub(crate) struct Fixture {
     pub(crate) views: Arc<dyn Views>,
     pub(crate) log: Arc<EmbeddedLog>,
-    _directory: Arc<TempDir>,
+    /// The write store with the outbox; most tests need none.
+    pub(crate) store: Option<Db>,
+    directory: Arc<TempDir>,
 }
 
 pub(crate) async fn with_sqlite<F: Future<Output = ()>>(test: impl FnOnce(Fixture) -> F) {
@@ -52,7 +56,15 @@ impl Fixture {
         let names = names.iter().cloned().chain(names.iter().map(|name| Topics::dead_letters(name)));
         let spec = |name| TopicSpec { name, partitions: 3, replication: -1, config: Vec::new() };
         log.create_topics(&names.map(spec).collect::<Vec<_>>()).await.unwrap();
-        Self { views, log: Arc::new(log), _directory: Arc::new(directory) }
+        Self { views, log: Arc::new(log), store: None, directory: Arc::new(directory) }
+    }
+
+    /// With an empty outbox.
+    pub(crate) async fn with_outbox(mut self) -> Self {
+        let store = Db::sqlite(&self.directory.path().join("store.db")).await.unwrap();
+        migrate(&store, &[esteira_outbox::SCHEMA]).await.unwrap();
+        self.store = Some(store);
+        self
     }
 
     /// A projector as a process that has just started has it.
@@ -67,7 +79,7 @@ impl Fixture {
 
     fn projector_on(&self, views: Arc<dyn Views>) -> Arc<Projector> {
         let log = Arc::clone(&self.log) as Arc<dyn Log>;
-        Arc::new(Projector::new(views, log, Topics::default(), GROUP.to_owned()))
+        Arc::new(Projector::new(views, log, self.store.clone(), Topics::default(), GROUP.to_owned()))
     }
 
     pub(crate) async fn handle(&self, records: &[Record]) {

@@ -14,6 +14,7 @@ mod oracle;
 mod orders_of_arrival;
 mod restarts;
 mod retries;
+mod takeover;
 mod unsequenced;
 
 /// Runs each test of a module once per views store.

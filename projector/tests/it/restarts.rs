@@ -130,7 +130,7 @@ async fn two_members_that_come_and_go_lose_and_double_nothing(fixture: Fixture) 
 async fn stopping_finishes_and_commits_the_batch_in_hand(fixture: Fixture) {
     published(&fixture).await;
     let stop = CancellationToken::new();
-    let (task, paused) = start(&fixture, 6, &stop);
+    let (task, paused) = start(&fixture, 7, &stop);
     paused.reached.await.unwrap();
     assert_eq!(lag(&fixture).await.1.values().sum::<i64>(), 0);
     stop.cancel();
@@ -145,12 +145,12 @@ async fn an_outage_commits_nothing_and_passes(fixture: Fixture) {
     let history = published(&fixture).await;
     let fails = Arc::new(Mutex::new(3));
     let left = Arc::clone(&fails);
-    // The member's first tick is let through, so that the batch is what meets the outage.
+    // The member's look for Go's writes and its first tick are let through, so that the batch is what meets the outage.
     let mut calls = 0;
     let hooked = Hooked::new(&fixture.views, move |_| {
         calls += 1;
         let mut left = left.lock().unwrap();
-        if calls <= 2 || *left == 0 {
+        if calls <= 3 || *left == 0 {
             return Action::Proceed;
         }
         *left -= 1;

@@ -5,7 +5,6 @@
 //! pauses the sweep and marks nothing.
 
 mod page;
-mod record;
 mod sweep;
 
 use std::collections::HashSet;

@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use esteira_bus::PublishError;
-use esteira_outbox::{Claimed, Lease, Mark, mark_failed, mark_published};
+use esteira_outbox::{Key, Lease, Mark, OutboxRow, Outgoing, mark_failed, mark_published};
 
-use crate::record::{Key, Outgoing};
 use crate::{Dispatcher, SweepError};
 
 /// A log that takes one record of this size takes any: smaller ones may be sent behind each other without
@@ -17,7 +16,7 @@ impl Dispatcher {
     pub(crate) async fn publish(
         &self,
         lease: &mut Lease,
-        rows: Vec<Claimed>,
+        rows: Vec<OutboxRow>,
         blocked: &mut HashSet<Key>,
     ) -> Result<usize, SweepError> {
         let mut queues = Queues::of(rows.into_iter().map(|row| Outgoing::new(row, &self.topics)), blocked);

@@ -1,6 +1,6 @@
 //! Reading the pages of a sweep.
 
-use esteira_outbox::{Claimed, claim};
+use esteira_outbox::{OutboxRow, claim};
 use esteira_sql::Db;
 
 /// The most pages of a sweep that publish something. Under load a sweep would never reach the end, while a row with a
@@ -8,7 +8,7 @@ use esteira_sql::Db;
 /// else many of them would hide what lies behind.
 pub(crate) const PAGES: usize = 16;
 
-pub(crate) async fn claim_page(db: &Db, after: i64, limit: u32) -> Result<Vec<Claimed>, sqlx::Error> {
+pub(crate) async fn claim_page(db: &Db, after: i64, limit: u32) -> Result<Vec<OutboxRow>, sqlx::Error> {
     let mut reader = db.read().await?;
     claim(&mut reader.conn(), after, limit).await
 }

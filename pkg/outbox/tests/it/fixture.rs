@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use esteira_events::{Payload, UserChanged, UserData, UserId};
-use esteira_outbox::{Claimed, Lease, Mark, NewEvent, SCHEMA, acquire, append, claim};
+use esteira_outbox::{Lease, Mark, NewEvent, OutboxRow, SCHEMA, acquire, append, claim};
 use esteira_sql::{Db, Timestamp};
 use esteira_testkit::TestDb;
 
@@ -33,7 +33,7 @@ pub(crate) async fn commit(db: &Db, events: Vec<NewEvent>) -> Result<(), sqlx::E
     tx.commit().await
 }
 
-pub(crate) async fn claimed(test: &TestDb, after: i64, limit: u32) -> Vec<Claimed> {
+pub(crate) async fn claimed(test: &TestDb, after: i64, limit: u32) -> Vec<OutboxRow> {
     claim(&mut test.db.read().await.unwrap().conn(), after, limit).await.unwrap()
 }
 

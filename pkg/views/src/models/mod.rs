@@ -1,6 +1,7 @@
 //! The documents: one file a view, and the belt's own collections.
 
 pub(crate) mod belt;
+pub(crate) mod go;
 pub(crate) mod orders;
 pub(crate) mod products;
 pub(crate) mod users;
@@ -16,8 +17,15 @@ use crate::port::document::{DocId, Document};
 use crate::port::error::ViewsError;
 
 /// Every collection of the platform, for [`crate::Views::prepare`].
-pub const ALL_COLLECTIONS: &[&Collection] =
-    &[&users::USERS, &products::PRODUCTS, &orders::ORDERS, &belt::TOMBSTONES, &belt::PARKED];
+pub const ALL_COLLECTIONS: &[&Collection] = &[
+    &users::USERS,
+    &products::PRODUCTS,
+    &orders::ORDERS,
+    &belt::TOMBSTONES,
+    &belt::PARKED,
+    &go::TAKEOVERS,
+    &go::GO_PROCESSED,
+];
 
 /// A model as a document: its `id` becomes the `_id`. Fields that are `None` are left out, so a put of the whole
 /// model leaves them untouched.

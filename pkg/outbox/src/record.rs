@@ -2,11 +2,12 @@
 
 use esteira_bus::{Header, NewRecord};
 use esteira_events::{Event, EventType, Topics};
-use esteira_outbox::Claimed;
+
+use crate::row::OutboxRow;
 
 /// What must stay in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
+pub enum Key {
     Aggregate(String, i64),
     /// A row that names no aggregate, nor does its value: it waits for nobody.
     Row(i64),
@@ -14,16 +15,16 @@ pub(crate) enum Key {
 
 /// A row that is ready to be sent.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) row: Claimed,
-    pub(crate) key: Key,
-    pub(crate) topic: String,
+pub struct Outgoing {
+    pub row: OutboxRow,
+    pub key: Key,
+    pub topic: String,
     event_id: Option<String>,
 }
 
 impl Outgoing {
     /// Go's rows name neither aggregate nor event id: both are read from the value.
-    pub(crate) fn new(row: Claimed, topics: &Topics) -> Self {
+    pub fn new(row: OutboxRow, topics: &Topics) -> Self {
         let event_type: Option<EventType> = row.event_type.parse().ok();
         let topic = event_type.map_or_else(|| row.event_type.clone(), |event| topics.name(event));
         if let (Some(aggregate), Some(id)) = (&row.aggregate, row.aggregate_id) {
@@ -40,7 +41,7 @@ impl Outgoing {
     }
 
     /// The record: the aggregate's id in decimal as its key, CloudEvents 1.0 in binary mode as its headers.
-    pub(crate) fn record(&self) -> NewRecord {
+    pub fn record(&self) -> NewRecord {
         let subject = match &self.key {
             Key::Aggregate(_, id) => Some(id.to_string()),
             Key::Row(_) => None,

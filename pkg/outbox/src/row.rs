@@ -1,0 +1,44 @@
+//! A row of the outbox.
+
+use esteira_sql::Timestamp;
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+
+esteira_sql::row! {
+    /// An event as the outbox keeps it.
+    #[derive(Debug)]
+    pub struct OutboxRow {
+        pub id: i64,
+        /// Go's rows name neither the aggregate's id nor the event's.
+        pub aggregate: Option<String>,
+        pub aggregate_id: Option<i64>,
+        pub sequence: Option<i64>,
+        pub event_type: String,
+        pub event_id: Option<String>,
+        payload: Json<Box<RawValue>>,
+        pub created_at: Timestamp,
+        pub traceparent: Option<String>,
+        /// How often the row was refused by the log.
+        pub attempts: i32,
+        /// Whether its next attempt is still to come: then it only holds back its key.
+        pub waiting: bool,
+        /// Where it was published, if our dispatcher did that.
+        pub partition: Option<i32>,
+        pub offset: Option<i64>,
+    }
+}
+
+impl OutboxRow {
+    /// The record's value.
+    pub fn value(&self) -> &[u8] {
+        self.payload.0.get().as_bytes()
+    }
+}
+
+/// The columns of [`OutboxRow`]; `now` is the database's clock in milliseconds, as SQL. GORM makes the id BIGINT UNSIGNED.
+pub(crate) fn columns(now: &str) -> String {
+    format!(
+        "cast(id as signed) as id, aggregate, aggregate_id, sequence, event_type, event_id, payload, created_at, traceparent, \
+         attempts, coalesce(next_attempt_at > {now}, 0) as waiting, kafka_partition as `partition`, kafka_offset as `offset`"
+    )
+}
