@@ -2,11 +2,13 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::dlq::Dlq;
+
 const ABOUT: &str = "\
 A CQRS commerce platform over an event log.
 
 Without a subcommand everything runs in this process: users on 8081, products on 8082, orders on 8083,
-queries on 8084, the dispatcher and the projector. Data is kept under ./data, unless MYSQL_DSN,
+queries on 8084, the dispatcher, the projector, and the operator's API on 8087. Data is kept under ./data, unless MYSQL_DSN,
 KAFKA_BROKERS or MONGO_URI name an engine.";
 
 /// The arguments of the program.
@@ -27,7 +29,7 @@ Examples:
   esteira config                            show the settings and where they come from";
 
 /// What to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Run everything in one process (the default)
     Run,
@@ -43,6 +45,11 @@ pub enum Command {
     Dispatcher,
     /// Run the projector: event log to views
     Projector,
+    /// Run the operator's API, which the tools below use
+    Console,
+    /// List, show, redrive and discard dead letters
+    #[command(subcommand)]
+    Dlq(Dlq),
     /// Create the topics and their dead letter queues, and list them
     Topics,
     /// Check every engine: reachable, version, schema, topics, lag

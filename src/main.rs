@@ -1,5 +1,6 @@
 //! Esteira: a CQRS commerce platform over an event log. One binary, many roles.
 
+mod admin;
 mod cli;
 mod commands;
 mod platform;

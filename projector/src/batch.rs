@@ -61,6 +61,7 @@ impl Projector {
         let round = self.fold_and_write(pending).await?;
         self.park(&round.left).await?;
         others(facets::follow(self.views.as_ref(), &round.written).await)?;
+        others(facets::products::fill(self.views.as_ref(), pending, &round.written).await)?;
         // Last, for after a crash only what is still parked brings an aggregate back here.
         self.forget(&round.done).await?;
         self.seen.send_modify(|writes| *writes += 1);

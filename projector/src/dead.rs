@@ -1,8 +1,8 @@
 //! Dead letters: published to the topic's queue first, then recorded where they hold their aggregate back.
 
 use chrono::{DateTime, Utc};
-use esteira_bus::{ErrorClass, Failure, Outage, PublishError, Record, dead_letter};
-use esteira_events::{AggregateKind, EventType};
+use esteira_bus::{ErrorClass, Failure, Outage, Record, bury};
+use esteira_events::EventType;
 use esteira_sql::Timestamp;
 use esteira_views::{DocId, Document, PARKED, from_document};
 
@@ -53,37 +53,15 @@ impl Projector {
             first_failure_ms,
             now,
         };
-        let letter = dead_letter(&parked.record, &failure);
-        let topic = letter.topic.clone();
-        match self.log.publish(vec![letter]).await.pop() {
-            Some(Ok(at)) => {
-                let source = &parked.record;
-                tracing::error!(
-                    topic = %source.topic, partition = source.partition, offset = source.offset,
-                    dlq_partition = at.partition, dlq_offset = at.offset, class = class.as_str(), %error,
-                    "record dead-lettered"
-                );
-                Ok(())
-            }
-            // The parking place keeps the record all the same: refusing it for ever would stop every other key.
-            Some(Err(PublishError::TooLarge(refusal))) => {
-                let id = &parked.id;
-                tracing::error!(%topic, %id, %refusal, "a dead letter is too large for its queue and stays parked");
-                Ok(())
-            }
-            Some(Err(PublishError::Rejected(error) | PublishError::Unavailable(error))) => {
-                Err(Outage(format!("{topic} cannot be written: {error}")))
-            }
-            None => Err(Outage(format!("{topic} did not answer"))),
-        }
+        bury(self.log.as_ref(), &parked.record, &failure, &parked.id).await
     }
 
     /// Aggregate and sequence come from key and `ce_sequence` where they can: then what follows waits behind the letter.
-    fn undecodable_parked(&self, record: &Record, error: &str) -> ParkedEvent {
+    pub(crate) fn undecodable_parked(&self, record: &Record, error: &str) -> ParkedEvent {
         let kind = self
             .topics
             .event_type(&record.topic)
-            .map_or("record", |event: EventType| kind_name(event.aggregate()));
+            .map_or("record", |event: EventType| event.aggregate().as_str());
         let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()?.parse::<i64>().ok());
         let sequence = record.header("ce_sequence").and_then(|text| text.parse::<i64>().ok());
         let id = match (key, sequence) {
@@ -116,10 +94,6 @@ fn is_of(document: &Document, record: &Record) -> bool {
             && parked.record.topic == record.topic
             && parked.record.position() == record.position()
     })
-}
-
-fn kind_name(kind: AggregateKind) -> &'static str {
-    kind.as_str()
 }
 
 /// Whatever the views store says about the belt's own documents, the belt cannot go on without them.

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 
 use esteira_events::{Event, Payload, ProductData, ProductId, UserData, UserId};
-use esteira_views::{DocId, PRODUCTS, ProductView, USERS, UserView, Views, ViewsError, from_document};
+use esteira_views::{
+    DocId, Document, PRODUCTS, ProductView, USERS, UserView, Views, ViewsError, from_document,
+};
+use serde::de::DeserializeOwned;
 
 use crate::incoming::Pending;
 
-/// Fills in the facets of new orders that came without them. What the views do not have yet stays empty: a user
-/// follows later, by the facet's version.
+/// Fills in the facets of new orders that came without them. What the views do not have yet stays empty and follows later:
+/// a user by the facet's version, a product by the order's count of missing ones.
 pub(crate) async fn enrich(views: &dyn Views, pending: &mut Pending) -> Result<(), ViewsError> {
     let mut bare: Vec<&mut Event> = pending
         .values_mut()
@@ -50,14 +53,20 @@ async fn user_facets(views: &dyn Views, ids: &[DocId]) -> Result<HashMap<UserId,
     Ok(found)
 }
 
-async fn product_facets(
+/// What the views know of these products.
+pub(crate) async fn product_facets(
     views: &dyn Views,
     ids: &[DocId],
 ) -> Result<HashMap<ProductId, ProductData>, ViewsError> {
     let mut found = HashMap::new();
     for document in views.get(&PRODUCTS, ids).await? {
-        let ProductView { id, name, price, stock, .. } = from_document(document)?;
+        let Some(ProductView { id, name, price, stock, .. }) = readable(document) else { continue };
         found.insert(ProductId(id), ProductData { id: ProductId(id), name, price, stock });
     }
     Ok(found)
+}
+
+/// A document that cannot be read must not hold up the others.
+pub(crate) fn readable<T: DeserializeOwned>(document: Document) -> Option<T> {
+    from_document(document).inspect_err(|error| tracing::error!(%error, "a facet cannot be brought up")).ok()
 }

@@ -1,7 +1,9 @@
-//! The user facet of an order follows its user.
+//! The user facet of an order follows its user; its product facets are [`products`]'.
 //!
 //! User and order may be written by different workers at the same time, so both paths write first and look at
 //! the other side then: one of them sees the other's write. A facet is replaced only by a newer one.
+
+pub(crate) mod products;
 
 use std::collections::BTreeMap;
 

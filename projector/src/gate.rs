@@ -3,7 +3,7 @@
 use esteira_events::Event;
 
 use crate::incoming::Incoming;
-use crate::projections::{View, project, project_unsequenced};
+use crate::projections::{View, project, project_ahead};
 
 /// The ids of unsequenced events that a document remembers: more than one batch of them, which comes again after a
 /// crash. Go publishes each event three times in a row.
@@ -35,9 +35,22 @@ pub(crate) fn fold(current: &mut Current, events: &[Incoming]) -> Vec<Verdict> {
     events.iter().map(|incoming| pass(current, &incoming.event)).collect()
 }
 
-/// Sorts by sequence; unsequenced events come last, when the document is as far as it gets.
-pub(crate) fn sort(events: &mut [Incoming]) {
-    events.sort_by_key(|incoming| incoming.event.sequence().unwrap_or(i64::MAX));
+/// Sorts by sequence. An unsequenced event goes before the first sequenced one that occurred later: what one service
+/// did after the other's change must not be undone because both came in one batch.
+pub(crate) fn sort(events: &mut Vec<Incoming>) {
+    let (mut sequenced, mut unsequenced): (Vec<_>, Vec<_>) =
+        std::mem::take(events).into_iter().partition(|incoming| incoming.event.sequence().is_some());
+    sequenced.sort_by_key(|incoming| incoming.event.sequence());
+    unsequenced.sort_by_key(|incoming| incoming.event.meta.occurred_at);
+    let mut unsequenced = unsequenced.into_iter().peekable();
+    for next in sequenced {
+        let at = next.event.meta.occurred_at;
+        while let Some(earlier) = unsequenced.next_if(|other| other.event.meta.occurred_at < at) {
+            events.push(earlier);
+        }
+        events.push(next);
+    }
+    events.extend(unsequenced);
 }
 
 fn pass(current: &mut Current, event: &Event) -> Verdict {
@@ -54,7 +67,10 @@ fn pass(current: &mut Current, event: &Event) -> Verdict {
 fn sequenced(current: &mut Current, event: &Event, sequence: i64) -> Verdict {
     // A Go projector's document says nothing of which events it has: the creation starts it anew.
     let base = current.view.clone().filter(|_| current.version > 0);
-    match project(base, event) {
+    // What a service decided before a Go event that it had not seen takes nothing of that event back.
+    let has_unsequenced = base.as_ref().is_some_and(|view| view.revision() > 0);
+    let next = if has_unsequenced { project_ahead(base, event) } else { project(base, event) };
+    match next {
         Err(misfit) => Verdict::Failed(misfit.to_string()),
         Ok(mut next) => {
             if let Some(view) = &mut next {
@@ -74,7 +90,7 @@ fn unsequenced(current: &mut Current, event: &Event) -> Verdict {
     if view.applied().as_ref().is_some_and(|applied| applied.contains(&event_id)) {
         return Verdict::Skipped;
     }
-    match project_unsequenced(view, event) {
+    match project_ahead(Some(view), event) {
         Err(misfit) => Verdict::Failed(misfit.to_string()),
         Ok(Some(mut view)) => {
             remember(view.applied().get_or_insert_default(), event_id);

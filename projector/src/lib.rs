@@ -13,6 +13,7 @@ mod incoming;
 mod parked;
 mod projections;
 mod projector;
+mod retry_store;
 mod store;
 mod takeover;
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use esteira_bus::Record;
+use chrono::{DateTime, Utc};
+use esteira_bus::dlq::ATTEMPT_CLAIM;
+use esteira_bus::{Record, next_attempt};
 use esteira_events::{AggregateKind, Event, Topics};
 use esteira_sql::Timestamp;
 use esteira_views::{
@@ -15,10 +16,6 @@ use serde_json::Value;
 use crate::gate::Verdict;
 use crate::incoming::{Incoming, Key, Parked, parked_id};
 
-/// The attempts of an event that fails for its own reason, before it is dead-lettered (after 1, 2, 4, 8, 16 s).
-pub(crate) const ATTEMPTS: u32 = 5;
-/// How long a process that died in the middle of an attempt puts it off.
-const CLAIM: TimeDelta = TimeDelta::seconds(30);
 /// The most events of one aggregate that one look takes out.
 const CHAIN: u32 = 256;
 
@@ -78,7 +75,7 @@ impl ParkedEvent {
         let before = incoming.parked.as_ref();
         let attempts = before.map_or(0, |parked| parked.attempts) + 1;
         let first = before.and_then(|parked| parked.first_failure_ms).and_then(Timestamp::from_millis);
-        let next = (attempts <= ATTEMPTS).then(|| now + TimeDelta::seconds(1 << (attempts - 1)));
+        let next = next_attempt(attempts, now);
         Self {
             state: if next.is_some() { State::Retry } else { State::Dead },
             attempts,
@@ -89,13 +86,25 @@ impl ParkedEvent {
         }
     }
 
+    /// The event as an operator hands it in again.
+    pub(crate) fn due(incoming: &Incoming, group: &str) -> Self {
+        Self {
+            state: State::Retry,
+            next_attempt_at: Some(Timestamp::now()),
+            ..Self::waiting(incoming, group)
+        }
+    }
+
     pub(crate) fn upsert(&self) -> Result<Write, ViewsError> {
         let Document { id, mut body } = esteira_views::to_document(self)?;
         // A field that an earlier state had is removed, not kept.
-        for (field, value) in
-            [("next_attempt_at", self.next_attempt_at.is_none()), ("error", self.error.is_none())]
-        {
-            if value {
+        let absent = [
+            ("next_attempt_at", self.next_attempt_at.is_none()),
+            ("first_failure_at", self.first_failure_at.is_none()),
+            ("error", self.error.is_none()),
+        ];
+        for (field, is_absent) in absent {
+            if is_absent {
                 body.insert(field.to_owned(), Value::Null);
             }
         }
@@ -221,7 +230,7 @@ impl ParkingPlace<'_> {
             Filter::eq("state", "retry"),
             Filter::eq("next_attempt_at", due.to_utc()),
         ];
-        let later = Value::from(Timestamp::from(Utc::now() + CLAIM).to_string());
+        let later = Value::from(Timestamp::from(Utc::now() + ATTEMPT_CLAIM).to_string());
         let set = [("next_attempt_at".to_owned(), later)].into_iter().collect();
         Ok(self.views.update_where(&PARKED, vec![(filters, set)]).await? == 1)
     }

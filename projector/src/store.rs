@@ -140,7 +140,11 @@ fn writes_of(change: &Change<'_>) -> Result<Vec<Write>, ViewsError> {
         None => Guard::Absent,
         Some(before) => {
             // Only what changed: the user facet of an order belongs to another writer.
-            let old = before.document()?.body;
+            let mut old = before.document()?.body;
+            if change.before.version == 0 {
+                // A Go projector's document has not every field that it is read with.
+                old.clear();
+            }
             let gone = old.keys().filter(|field| !set.contains_key(*field)).cloned().collect::<Vec<_>>();
             set.retain(|field, value| old.get(field) != Some(value));
             set.extend(gone.into_iter().map(|field| (field, Value::Null)));

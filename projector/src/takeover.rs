@@ -124,7 +124,7 @@ impl Projector {
 
     /// Documents whose creation the outbox does not have count as created, and go on from there; how many.
     async fn adopt(&self) -> Result<u64, ViewsError> {
-        let created: Fields = [("version".to_owned(), json!(1))].into_iter().collect();
+        let created: Fields = [(VERSION.to_owned(), json!(1))].into_iter().collect();
         let mut adopted = 0;
         for (kind, collection) in views() {
             self.bury_again(kind, collection).await?;

@@ -5,17 +5,19 @@
 one_process() {
     local ports
     trap kill_processes EXIT
-    mapfile -t ports < <(free_ports 4)
+    mapfile -t ports < <(free_ports 5)
     start_esteira esteira ESTEIRA_DATA_DIR="$WORK/data" ESTEIRA_USERS_PORT="${ports[0]}" ESTEIRA_PRODUCTS_PORT="${ports[1]}" \
-        ESTEIRA_ORDERS_PORT="${ports[2]}" ESTEIRA_QUERY_PORT="${ports[3]}"
+        ESTEIRA_ORDERS_PORT="${ports[2]}" ESTEIRA_QUERY_PORT="${ports[3]}" \
+        ESTEIRA_CONSOLE_PORT="${ports[4]}"
     ready esteira "${ports[3]}"
-    demo "${ports[@]}"
+    demo "${ports[@]:0:4}"
     terminated esteira
     # The same data again: nothing is lost by a stop.
     start_esteira esteira ESTEIRA_DATA_DIR="$WORK/data" ESTEIRA_USERS_PORT="${ports[0]}" ESTEIRA_PRODUCTS_PORT="${ports[1]}" \
-        ESTEIRA_ORDERS_PORT="${ports[2]}" ESTEIRA_QUERY_PORT="${ports[3]}"
+        ESTEIRA_ORDERS_PORT="${ports[2]}" ESTEIRA_QUERY_PORT="${ports[3]}" \
+        ESTEIRA_CONSOLE_PORT="${ports[4]}"
     ready esteira "${ports[3]}"
-    demo "${ports[@]}"
+    demo "${ports[@]:0:4}"
     terminated esteira
 }
 

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use esteira_config::Settings;
 
-use crate::platform::{Check, DataLock, Engines, Needs, local_http};
+use crate::admin::Client;
+use crate::platform::{Check, DataLock, Engines, Needs};
 
 pub async fn doctor(settings: &Settings) -> anyhow::Result<ExitCode> {
     let checks = if uses_files(settings) && DataLock::take(&settings.data_dir).is_err() {
@@ -26,10 +26,7 @@ fn uses_files(settings: &Settings) -> bool {
 
 /// The embedded engines belong to the process that has them open.
 async fn ask_the_running_one(settings: &Settings) -> anyhow::Result<Vec<Check>> {
-    let (_, body) = local_http::get(&settings.host, settings.query_port, "/doctor")
-        .await
-        .context("another esteira holds the data directory, and its query service does not answer")?;
-    serde_json::from_str(&body).context("the running esteira gave no report")
+    Client::open(settings).await?.get("/admin/doctor").await
 }
 
 /// Opens each engine by itself, so that one that is away does not hide the others.

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod config;
+pub mod dlq;
 mod doctor;
 mod healthcheck;
 mod run;
@@ -30,6 +31,8 @@ pub async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::QueryService => run::run(settings, &[Role::Query]).await,
         Command::Dispatcher => run::run(settings, &[Role::Dispatcher]).await,
         Command::Projector => run::run(settings, &[Role::Projector]).await,
+        Command::Console => run::run(settings, &[Role::Console]).await,
+        Command::Dlq(command) => dlq::dlq(&settings, command).await,
         Command::Topics => topics::topics(&settings).await,
         Command::Doctor => doctor::doctor(&settings).await,
         Command::Config => Ok(config::config(&settings)),

@@ -12,6 +12,7 @@ use esteira_sql::schema::versions;
 use esteira_sql::{Db, Timestamp};
 use esteira_views::Views;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::schema::schemas;
 
@@ -19,7 +20,7 @@ use super::schema::schemas;
 const BACKLOG_COUNTED: u32 = 100_000;
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Check {
     pub name: String,
     pub ok: bool,

@@ -41,14 +41,20 @@ impl Default for Needs {
 }
 
 impl Needs {
+    /// Every engine, for a tool.
+    pub fn all() -> Self {
+        Self { store: true, log: true, views: true, ..Self::default() }
+    }
+
     pub fn of(roles: &[Role], settings: &Settings) -> Self {
         let any = |wanted: &[Role]| roles.iter().any(|role| wanted.contains(role));
         // A projector reads the outbox only to take over a Go projector's views, and says so where it cannot.
         let outbox = any(&[Role::Projector]) && settings.mysql_dsn.is_some();
         Self {
-            store: outbox || any(&[Role::Users, Role::Products, Role::Orders, Role::Dispatcher]),
-            log: any(&[Role::Products, Role::Orders, Role::Dispatcher, Role::Projector]),
-            views: any(&[Role::Projector, Role::Query]),
+            store: outbox
+                || any(&[Role::Users, Role::Products, Role::Orders, Role::Dispatcher, Role::Console]),
+            log: any(&[Role::Products, Role::Orders, Role::Dispatcher, Role::Projector, Role::Console]),
+            views: any(&[Role::Projector, Role::Query, Role::Console]),
             shared: roles.len() < Role::ALL.len(),
             ..Self::default()
         }

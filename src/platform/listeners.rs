@@ -21,6 +21,7 @@ impl Listeners {
                 Role::Products => Some((settings.products_port, "ESTEIRA_PRODUCTS_PORT")),
                 Role::Orders => Some((settings.orders_port, "ESTEIRA_ORDERS_PORT")),
                 Role::Query => Some((settings.query_port, "ESTEIRA_QUERY_PORT")),
+                Role::Console => Some((settings.console_port, "ESTEIRA_CONSOLE_PORT")),
                 Role::Dispatcher | Role::Projector => None,
             };
             let chosen = settings.port.filter(|_| alone).map(|port| (port, "PORT")).or(own);

@@ -13,6 +13,7 @@ pub fn schemas() -> Vec<Schema> {
         esteira_users::SCHEMA,
         esteira_products::SCHEMA,
         esteira_orders::SCHEMA,
+        esteira_dead_letters::SCHEMA,
     ]
 }
 

@@ -1,12 +1,17 @@
 //! The topics and their dead letter queues.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Context;
-use esteira_bus::{Log, TopicSpec};
+use esteira_bus::{Log, LogError, TopicSpec};
 use esteira_config::Settings;
 use esteira_events::{EventType, Topics};
 
 /// Kafka's default `max.message.bytes`, which the topics are created with.
 const MAX_MESSAGE_BYTES: u32 = 1_048_588;
+
+/// How long a start waits for the broker to show the topics that it has made.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Creates what is missing; each topic's name and whether it was created now.
 pub async fn create_topics(settings: &Settings, log: &dyn Log) -> anyhow::Result<Vec<(String, bool)>> {
@@ -17,7 +22,16 @@ pub async fn create_topics(settings: &Settings, log: &dyn Log) -> anyhow::Result
         specs.push(spec(settings, Topics::dead_letters(&name), 3 * MAX_MESSAGE_BYTES)?);
         specs.push(spec(settings, name, MAX_MESSAGE_BYTES)?);
     }
-    log.create_topics(&specs).await.context("the topics cannot be created")
+    let started = Instant::now();
+    loop {
+        match log.create_topics(&specs).await {
+            // A busy broker answers before its metadata has all of them; asking again is harmless.
+            Err(LogError::Unavailable(reason)) if started.elapsed() < PATIENCE => {
+                tracing::info!(%reason, "waiting for the topics");
+            }
+            created => return created.context("the topics cannot be created"),
+        }
+    }
 }
 
 /// Nothing is deleted by age: the log is what the views are rebuilt from.

@@ -1,5 +1,6 @@
 //! The roles of a process, one file each: wiring only.
 
+mod console;
 mod dispatcher;
 mod orders;
 mod products;
@@ -18,11 +19,19 @@ pub enum Role {
     Query,
     Dispatcher,
     Projector,
+    Console,
 }
 
 impl Role {
-    pub const ALL: [Self; 6] =
-        [Self::Users, Self::Products, Self::Orders, Self::Dispatcher, Self::Projector, Self::Query];
+    pub const ALL: [Self; 7] = [
+        Self::Users,
+        Self::Products,
+        Self::Orders,
+        Self::Dispatcher,
+        Self::Projector,
+        Self::Query,
+        Self::Console,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -32,6 +41,7 @@ impl Role {
             Self::Query => "query-service",
             Self::Dispatcher => "dispatcher",
             Self::Projector => "projector",
+            Self::Console => "console",
         }
     }
 }
@@ -45,5 +55,6 @@ pub fn start(role: Role, platform: &mut Platform) -> anyhow::Result<()> {
         Role::Query => query::start(platform),
         Role::Dispatcher => dispatcher::start(platform),
         Role::Projector => projector::start(platform),
+        Role::Console => console::start(platform),
     }
 }

@@ -29,6 +29,7 @@ pub struct Ports {
     pub products: u16,
     pub orders: u16,
     pub query: u16,
+    pub console: u16,
 }
 
 /// Where the stores are, for the oracle.
@@ -96,13 +97,19 @@ impl Platform {
         engines: impl FnOnce(&Path) -> Engines,
         topic_prefix: &str,
     ) -> Self {
-        let ports =
-            Ports { users: free_port(), products: free_port(), orders: free_port(), query: free_port() };
+        let ports = Ports {
+            users: free_port(),
+            products: free_port(),
+            orders: free_port(),
+            query: free_port(),
+            console: free_port(),
+        };
         for (name, port) in [
             ("ESTEIRA_USERS_PORT", ports.users),
             ("ESTEIRA_PRODUCTS_PORT", ports.products),
             ("ESTEIRA_ORDERS_PORT", ports.orders),
             ("ESTEIRA_QUERY_PORT", ports.query),
+            ("ESTEIRA_CONSOLE_PORT", ports.console),
         ] {
             variables.insert(name.into(), port.to_string());
         }

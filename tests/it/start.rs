@@ -20,6 +20,7 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, Duration) {
         .env("ESTEIRA_PRODUCTS_PORT", free_port().to_string())
         .env("ESTEIRA_ORDERS_PORT", free_port().to_string())
         .env("ESTEIRA_QUERY_PORT", free_port().to_string())
+        .env("ESTEIRA_CONSOLE_PORT", free_port().to_string())
         .envs(variables.iter().copied())
         .output()
         .unwrap();

@@ -149,7 +149,7 @@ impl Known {
         }
         Ok(Self {
             answers: idempotency::load(conn, &scopes).await?,
-            handled: inbox::load(conn, S::NAME, &event_ids).await?,
+            handled: inbox::handled(conn, S::NAME, &event_ids).await?,
         })
     }
 

@@ -6,7 +6,7 @@ use esteira_sql::{Conn, Timestamp, bulk, on};
 use sqlx::QueryBuilder;
 
 /// Those of `event_ids` that `service` has handled.
-pub(crate) async fn load(
+pub async fn handled(
     conn: &mut Conn<'_>,
     service: &'static str,
     event_ids: &[&str],

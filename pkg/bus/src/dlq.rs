@@ -1,13 +1,19 @@
 //! Dead letters: a record that could not be applied, kept so that it can come back exactly as it left.
 
+mod bury;
 mod decode;
 mod encode;
+mod letter;
+mod store;
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+pub use bury::{ATTEMPT_CLAIM, ATTEMPTS, bury, next_attempt};
 pub use decode::original;
 pub use encode::dead_letter;
+pub use letter::{DeadLetter, LetterId};
+pub use store::{Preview, RedriveError, RetryStore, Standing};
 
 /// A dead letter topic is its source's name and this.
 pub const DLQ_SUFFIX: &str = ".dlq";

@@ -14,7 +14,9 @@ mod record;
 mod rules;
 mod worker;
 
-pub use dlq::{DlqDecodeError, ErrorClass, Failure, dead_letter, original};
+pub use dlq::{
+    DeadLetter, DlqDecodeError, ErrorClass, Failure, LetterId, bury, dead_letter, next_attempt, original,
+};
 pub use embedded::EmbeddedLog;
 pub use error::{LogError, PublishError};
 pub use kafka::{KafkaConfig, KafkaLog};

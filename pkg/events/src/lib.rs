@@ -9,7 +9,7 @@ pub use event::{DecodeError, Event, EventMeta, SCHEMA_VERSION};
 pub use ids::{OrderId, ProductId, UserId};
 pub use payload::{
     ItemData, OrderCanceled, OrderCreated, OrderData, OrderDeleted, OrderPaid, OrderStatus, OrderUpdated,
-    Payload, ProductChanged, ProductData, ProductDeleted, Reservation, Shortage, StockMoved, StockRejected,
-    UserChanged, UserData, UserDeleted,
+    Payload, ProductChanged, ProductData, ProductDeleted, Reservation, Shortage, Skipped, SkippedEvent,
+    StockMoved, StockRejected, UserChanged, UserData, UserDeleted,
 };
 pub use topics::{AggregateKind, EventType, Topics};

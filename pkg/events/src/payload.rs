@@ -194,6 +194,27 @@ pub struct OrderDeleted {
     pub order_id: OrderId,
 }
 
+/// The place in its aggregate's sequence of an event that an operator gave up: it changes nothing, and what follows it
+/// goes on. It stands on the topic of the event that it replaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    pub skipped: SkippedEvent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedEvent {
+    /// Told by the topic.
+    #[serde(skip, default = "unknown")]
+    pub event_type: EventType,
+    pub aggregate_id: i64,
+    pub reason: String,
+}
+
+/// Replaced by what the topic says before anybody sees it.
+fn unknown() -> EventType {
+    EventType::OrderUpdated
+}
+
 /// One event's fields, by type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -212,6 +233,7 @@ pub enum Payload {
     OrderPaid(OrderPaid),
     OrderCanceled(OrderCanceled),
     OrderDeleted(OrderDeleted),
+    Skipped(Skipped),
 }
 
 impl Payload {
@@ -231,6 +253,7 @@ impl Payload {
             Self::OrderPaid(_) => EventType::OrderPaid,
             Self::OrderCanceled(_) => EventType::OrderCanceled,
             Self::OrderDeleted(_) => EventType::OrderDeleted,
+            Self::Skipped(event) => event.skipped.event_type,
         }
     }
 
@@ -248,10 +271,20 @@ impl Payload {
             Self::OrderPaid(event) => event.order_id.0,
             Self::OrderCanceled(event) => event.order_id.0,
             Self::OrderDeleted(event) => event.order_id.0,
+            Self::Skipped(event) => event.skipped.aggregate_id,
         }
     }
 
     pub(crate) fn decode(event_type: EventType, value: &[u8]) -> serde_json::Result<Self> {
+        Self::of_type(event_type, value).or_else(|error| match serde_json::from_slice::<Skipped>(value) {
+            Ok(Skipped { skipped }) => {
+                Ok(Self::Skipped(Skipped { skipped: SkippedEvent { event_type, ..skipped } }))
+            }
+            Err(_) => Err(error),
+        })
+    }
+
+    fn of_type(event_type: EventType, value: &[u8]) -> serde_json::Result<Self> {
         Ok(match event_type {
             EventType::UserCreated => Self::UserCreated(serde_json::from_slice(value)?),
             EventType::UserUpdated => Self::UserUpdated(serde_json::from_slice(value)?),

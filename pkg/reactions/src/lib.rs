@@ -7,7 +7,9 @@
 mod dead;
 mod parked;
 mod reactions;
+mod retry_store;
 mod schema;
 
 pub use reactions::{React, Reactions};
+pub use retry_store::ReactionStore;
 pub use schema::SCHEMA;

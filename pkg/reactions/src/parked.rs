@@ -1,16 +1,17 @@
 //! Parked records: what failed for its own reason, until its next attempt or in the dead letter queue.
 
-use chrono::TimeDelta;
-use esteira_bus::Record;
-use esteira_sql::{Conn, Db, Timestamp, on};
-use sqlx::AssertSqlSafe;
+use esteira_bus::dlq::{ATTEMPT_CLAIM, ATTEMPTS};
+use esteira_bus::{Record, next_attempt};
+use esteira_sql::{Conn, Db, Timestamp, bulk, on};
 use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, QueryBuilder};
 
-/// The attempts of a record before it is dead-lettered (after 1, 2, 4, 8, 16 s).
-const ATTEMPTS: i32 = 5;
 const PAGE: i64 = 128;
-/// How long a process that died in the middle of an attempt puts it off.
-const CLAIM: TimeDelta = TimeDelta::seconds(30);
+
+pub(crate) const RETRY: &str = "retry";
+pub(crate) const DEAD: &str = "dead";
+/// An operator has given it up for good.
+pub(crate) const DISCARDED: &str = "discarded";
 
 esteira_sql::row! {
     /// A row of `parked_records`.
@@ -19,7 +20,7 @@ esteira_sql::row! {
         pub(crate) id: String,
         pub(crate) consumer_group: String,
         pub(crate) record: Json<Record>,
-        /// `retry` or `dead`.
+        /// [`RETRY`], [`DEAD`] or [`DISCARDED`].
         pub(crate) state: String,
         pub(crate) attempts: i32,
         pub(crate) next_attempt_at: Option<Timestamp>,
@@ -35,7 +36,7 @@ impl Parked {
             id: id(group, record),
             consumer_group: group.to_owned(),
             record: Json(record.clone()),
-            state: "dead".to_owned(),
+            state: DEAD.to_owned(),
             attempts: 1,
             next_attempt_at: None,
             first_failure_at: Timestamp::now(),
@@ -46,26 +47,38 @@ impl Parked {
     /// The record after one more failed attempt; dead when there is none left.
     pub(crate) fn failed(group: &str, record: &Record, before: Option<&Self>, error: &str) -> Self {
         let attempts = before.map_or(0, |parked| parked.attempts) + 1;
-        let again = attempts <= ATTEMPTS;
         let now = Timestamp::now();
+        let next = next_attempt(attempts.unsigned_abs(), now.to_utc());
         Self {
-            state: if again { "retry" } else { "dead" }.to_owned(),
+            state: if next.is_some() { RETRY } else { DEAD }.to_owned(),
             attempts,
-            next_attempt_at: again.then(|| (now.to_utc() + TimeDelta::seconds(1 << (attempts - 1))).into()),
+            next_attempt_at: next.map(Timestamp::from),
             first_failure_at: before.map_or(now, |parked| parked.first_failure_at),
             ..Self::dead(group, record, error)
         }
     }
 
+    /// The record as an operator hands it in again.
+    pub(crate) fn due(group: &str, record: &Record) -> Self {
+        Self {
+            state: RETRY.to_owned(),
+            attempts: 0,
+            next_attempt_at: Some(Timestamp::now()),
+            ..Self::dead(group, record, "")
+        }
+    }
+
     /// The record whose rows somebody holds: it waits as long as that takes, and never dies of it.
     pub(crate) fn contended(group: &str, record: &Record, before: Option<&Self>) -> Self {
-        let earlier =
-            before.map(|parked| Self { attempts: parked.attempts.min(ATTEMPTS - 1), ..parked.clone() });
+        let earlier = before.map(|parked| Self {
+            attempts: parked.attempts.min(ATTEMPTS.cast_signed() - 1),
+            ..parked.clone()
+        });
         Self::failed(group, record, earlier.as_ref(), "its rows are held by somebody else")
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.state == "dead"
+        self.state == DEAD
     }
 }
 
@@ -115,12 +128,30 @@ pub(crate) async fn find(conn: &mut Conn<'_>, id: &str) -> Result<Option<Parked>
     })
 }
 
+/// The states of those of `ids` that are there.
+pub(crate) async fn states(
+    conn: &mut Conn<'_>,
+    ids: &[String],
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let texts: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut found = Vec::new();
+    for list in bulk::key_lists(&texts) {
+        let rows: Vec<(String, String)> = on!(conn, c => {
+            let mut query = QueryBuilder::new("select id, state from parked_records where id in ");
+            bulk::push_texts(&mut query, &list);
+            query.build_query_as().fetch_all(&mut *c).await
+        })?;
+        found.extend(rows);
+    }
+    Ok(found)
+}
+
 /// Takes `parked` for this process: its next attempt is put off, so that no other process makes the same.
 pub(crate) async fn claim(db: &Db, parked: &Parked) -> Result<bool, sqlx::Error> {
     let mut tx = db.begin().await?;
     let claimed = on!(&mut tx.conn(), c => {
         sqlx::query("update parked_records set next_attempt_at = ? where id = ? and state = 'retry' and next_attempt_at = ?")
-            .bind(Timestamp::from(Timestamp::now().to_utc() + CLAIM))
+            .bind(Timestamp::from(Timestamp::now().to_utc() + ATTEMPT_CLAIM))
             .bind(parked.id.clone())
             .bind(parked.next_attempt_at)
             .execute(&mut *c)

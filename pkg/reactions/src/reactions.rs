@@ -145,7 +145,7 @@ impl<S: React> Handler for Reactions<S> {
     }
 }
 
-fn store(error: &sqlx::Error) -> Outage {
+pub(crate) fn store(error: &sqlx::Error) -> Outage {
     match fault(error) {
         Fault::Unavailable | Fault::Contention | Fault::LockTimeout => {
             Outage("the write store is not available".to_owned())

@@ -125,6 +125,23 @@ const VERSIONS: Table = Table {
     indexes: &[],
 };
 
+/// An ENUM takes none of the values that it does not list, so it becomes the text that GORM would make of it; nothing
+/// else is ever retyped.
+async fn widen(conn: &mut Conn<'_>, table: &str) -> Result<(), sqlx::Error> {
+    let Conn::MySql(c) = conn else { return Ok(()) };
+    let enums: Vec<String> = sqlx::query_scalar(
+        "select cast(column_name as char) from information_schema.columns \
+         where table_schema = database() and table_name = ? and data_type = 'enum'",
+    )
+    .bind(table.to_owned())
+    .fetch_all(&mut **c)
+    .await?;
+    for name in enums {
+        execute(conn, format!("alter table {table} modify `{name}` varchar(191)")).await?;
+    }
+    Ok(())
+}
+
 async fn bring_up(conn: &mut Conn<'_>, table: &Table) -> Result<(), sqlx::Error> {
     let present = table_columns(conn, table.name).await?;
     if present.is_empty() {
@@ -135,6 +152,7 @@ async fn bring_up(conn: &mut Conn<'_>, table: &Table) -> Result<(), sqlx::Error>
             execute(conn, format!("alter table {} add column {} {definition}", table.name, missing.name))
                 .await?;
         }
+        widen(conn, table.name).await?;
     }
     let indexes = table_indexes(conn, table.name).await?;
     for missing in table.indexes.iter().filter(|index| !indexes.contains(index.name)) {

@@ -4,6 +4,8 @@ mod orders;
 mod products;
 mod users;
 
+pub(crate) use orders::product_facet;
+
 use esteira_events::{AggregateKind, Event, Payload};
 use esteira_views::{
     Collection, Document, ORDERS, OrderView, PRODUCTS, ProductView, USERS, UserView, ViewsError,
@@ -138,17 +140,21 @@ pub fn project(view: Option<View>, event: &Event) -> Result<Option<View>, Misfit
         (Payload::UserDeleted(_), Some(View::User(_)))
         | (Payload::ProductDeleted(_), Some(View::Product(_)))
         | (Payload::OrderDeleted(_), Some(View::Order(_))) => None,
+        // Of a creation that was given up there is no view to go on with.
+        (Payload::Skipped(_), view) => view,
         (_, _) => return Err(misfit),
     };
     Ok(next)
 }
 
-/// The view after an unsequenced event of a Go service, whose order is not known: a status only ever advances, and
-/// what a late event says beside it is kept.
-pub(crate) fn project_unsequenced(view: View, event: &Event) -> Result<Option<View>, Misfit> {
+/// The view after `event` where one of the two is of a Go service, so that their order is not known: a status only ever
+/// advances, and what a late event says beside it is kept.
+pub(crate) fn project_ahead(view: Option<View>, event: &Event) -> Result<Option<View>, Misfit> {
     let before = view.clone();
-    Ok(match (before, project(Some(view), event)?) {
-        (View::Order(before), Some(View::Order(next))) => Some(View::Order(orders::ahead(before, next))),
+    Ok(match (before, project(view, event)?) {
+        (Some(View::Order(before)), Some(View::Order(next))) => {
+            Some(View::Order(orders::ahead(before, next)))
+        }
         (_, next) => next,
     })
 }

@@ -1,7 +1,7 @@
 //! Orders.
 
 use esteira_events::{
-    ItemData, OrderCanceled, OrderCreated, OrderPaid, OrderStatus, OrderUpdated, Reservation,
+    ItemData, OrderCanceled, OrderCreated, OrderPaid, OrderStatus, OrderUpdated, ProductData, Reservation,
 };
 use esteira_sql::{Money, Timestamp};
 use esteira_views::{OrderItemView, OrderView, ProductFacet, UserFacet};
@@ -34,6 +34,7 @@ pub(super) fn created(event: &OrderCreated, at: Timestamp) -> OrderView {
         version: 0,
         revision: 0,
         applied: None,
+        incomplete: incomplete(&order.items),
     }
 }
 
@@ -49,18 +50,23 @@ fn total(announced: Money, items: &[ItemData]) -> Money {
 }
 
 fn item(item: &ItemData) -> OrderItemView {
-    let facet = item.product.as_ref().map(|product| ProductFacet {
-        id: product.id.0,
-        name: product.name.clone(),
-        price: product.price,
-        stock: product.stock,
-    });
+    let facet = item.product.as_ref().map(product_facet);
     OrderItemView {
         product_id: item.product_id.0,
         quantity: item.quantity,
         unit_price: item.unit_price,
         product: facet.unwrap_or(ProductFacet { id: item.product_id.0, ..ProductFacet::default() }),
     }
+}
+
+/// The product as a line of an order shows it.
+pub(crate) fn product_facet(product: &ProductData) -> ProductFacet {
+    ProductFacet { id: product.id.0, name: product.name.clone(), price: product.price, stock: product.stock }
+}
+
+fn incomplete(items: &[ItemData]) -> Option<i64> {
+    let missing = items.iter().filter(|item| item.product.is_none()).count();
+    i64::try_from(missing).ok().filter(|missing| *missing > 0)
 }
 
 pub(super) fn updated(view: OrderView, event: &OrderUpdated, at: Timestamp) -> OrderView {

@@ -12,6 +12,7 @@ mod history;
 mod hooks;
 mod oracle;
 mod orders_of_arrival;
+mod product_facets;
 mod restarts;
 mod retries;
 mod takeover;

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::events::{
-    made, moved, order_canceled, order_created, order_paid, order_updated, product_created, user_created,
-    user_updated,
+    made, moved, order_canceled, order_created, order_paid, order_updated, product_created, product_updated,
+    user_created, user_updated,
 };
 use crate::fixture::{Fixture, with_sqlite};
 use crate::hooks::{Call, Hooked, Method};
@@ -121,7 +121,33 @@ async fn an_unsequenced_event_does_not_overwrite_a_sequenced_one_that_came_betwe
     assert_eq!((order.version, order.revision, order.status.as_str()), (2, 1, "CANCELED"));
 }
 
+/// Both in one batch, in either order: our change came after Go's.
+async fn the_later_of_two_changes_is_shown_however_close_they_are(fixture: Fixture) {
+    for id in [1, 2] {
+        fixture.handle(&[made(0, product_created(id, 9))]).await;
+        let mut changes = vec![made(0, product_updated(id, 5)), made(2, product_updated(id, 3))];
+        if id == 2 {
+            changes.reverse();
+        }
+        fixture.handle(&changes).await;
+        let product = fixture.product(id).await.unwrap();
+        assert_eq!((product.stock, product.version, product.revision), (3, 2, 1));
+    }
+}
+
+/// Our reaction to the stock had not seen Go's payment.
+async fn a_sequenced_event_takes_no_status_back_that_an_unsequenced_one_brought(fixture: Fixture) {
+    fixture.handle(&[made(0, order_created(1, 1, 1, None))]).await;
+    let ours = made(2, order_updated(1, OrderStatus::Created));
+    fixture.handle(&[made(0, order_paid(1))]).await;
+    fixture.handle(&[ours]).await;
+    let order = fixture.order(1).await.unwrap();
+    assert_eq!((order.status.as_str(), order.version), ("PAID", 2));
+}
+
 crate::on_every_engine!(
+    the_later_of_two_changes_is_shown_however_close_they_are,
+    a_sequenced_event_takes_no_status_back_that_an_unsequenced_one_brought,
     a_payment_before_its_order_is_applied_once_when_the_order_comes,
     a_user_that_comes_after_its_order_fills_the_facet,
     the_facet_follows_changes_of_a_user_that_have_no_sequence,

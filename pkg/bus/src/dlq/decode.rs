@@ -9,7 +9,7 @@ use super::{DlqDecodeError, headers};
 use crate::{Header, Record};
 
 /// Where a dead letter does not tell the original's partition or offset (Go's do not), the record has this.
-const UNKNOWN: i64 = -1;
+pub(super) const UNKNOWN: i64 = -1;
 
 #[derive(Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
@@ -57,7 +57,7 @@ fn value_of(letter: &Letter<'_>) -> Result<Option<Vec<u8>>, DlqDecodeError> {
 }
 
 /// The original's headers, and the ones that [`super::dead_letter`] put after them.
-fn split(all: &[Header]) -> Result<(&[Header], &[Header]), DlqDecodeError> {
+pub(super) fn split(all: &[Header]) -> Result<(&[Header], &[Header]), DlqDecodeError> {
     let Some(at) = all.iter().rposition(|header| header.name == headers::HEADER_COUNT) else {
         return Ok((all, &[]));
     };
@@ -66,7 +66,7 @@ fn split(all: &[Header]) -> Result<(&[Header], &[Header]), DlqDecodeError> {
     Ok(all.split_at(count))
 }
 
-fn number(ours: &[Header], name: &'static str) -> Result<Option<i64>, DlqDecodeError> {
+pub(super) fn number(ours: &[Header], name: &'static str) -> Result<Option<i64>, DlqDecodeError> {
     let Some(header) = ours.iter().find(|header| header.name == name) else { return Ok(None) };
     let text = header.value.as_deref().and_then(|value| std::str::from_utf8(value).ok());
     text.and_then(|text| text.parse().ok()).map(Some).ok_or(DlqDecodeError::Header(name))

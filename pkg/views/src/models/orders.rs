@@ -17,6 +17,7 @@ pub const ORDERS: Collection = Collection {
         Index::on("orders_status_created_at", &["status", "created_at", "_id"]),
         Index::on("orders_created_at", &["created_at", "_id"]),
         Index::on("orders_total_amount", &["total_amount", "_id"]),
+        Index::on("orders_incomplete", &["incomplete", "_id"]),
         Index::on_array("orders_product_id", &["items.product_id", "_id"]),
     ],
 };
@@ -64,6 +65,10 @@ pub struct OrderView {
     /// Ids of the unsequenced (Go) events that this document has, for deduplication; never shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Vec<String>>,
+    /// How many lines wait for their product's facet, which only an order of Go's does that overtook its product; never
+    /// shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<i64>,
 }
 
 /// The order's user, kept up to date.

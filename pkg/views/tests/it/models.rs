@@ -40,6 +40,7 @@ fn order() -> OrderView {
         version: 4,
         revision: 1,
         applied: Some(vec!["a".into()]),
+        incomplete: Some(1),
     }
 }
 

@@ -1,0 +1,204 @@
+//! Reading the queues, and telling what became of each letter.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use esteira_bus::dlq::{RetryStore, Standing};
+use esteira_bus::{DeadLetter, LetterId, Log, LogError, Outage, Record};
+use esteira_events::{EventType, Topics};
+use esteira_sql::Db;
+
+use crate::decisions::{self, Decision};
+use crate::listing::{Filters, Letter, State};
+
+/// Letters read at once.
+const PAGE: usize = 500;
+
+/// The dead letters of every topic.
+#[derive(Clone)]
+pub struct DeadLetters {
+    pub log: Arc<dyn Log>,
+    pub topics: Topics,
+    /// Where the decisions are kept.
+    pub db: Db,
+    /// The retry store of every consumer group.
+    pub stores: Vec<Arc<dyn RetryStore>>,
+}
+
+/// Why a tool did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DeadLettersError {
+    #[error("there is no dead letter {0}")]
+    NotFound(LetterId),
+    #[error("{0} is no dead letter that can be read: {1}")]
+    Unreadable(LetterId, String),
+    #[error("{0} cannot be redriven, it would fail as it did: {1}")]
+    Undecodable(LetterId, String),
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<LogError> for DeadLettersError {
+    fn from(error: LogError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<Outage> for DeadLettersError {
+    fn from(Outage(reason): Outage) -> Self {
+        Self::Unavailable(reason)
+    }
+}
+
+impl From<sqlx::Error> for DeadLettersError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl DeadLetters {
+    /// The letters that `filters` mean, oldest first. A record that was given up again has its newest letter.
+    pub async fn list(&self, filters: &Filters) -> Result<Vec<Letter>, DeadLettersError> {
+        Ok(self.read(filters).await?.into_iter().map(|(_, letter)| letter).collect())
+    }
+
+    pub(crate) async fn read(
+        &self,
+        filters: &Filters,
+    ) -> Result<Vec<(DeadLetter, Letter)>, DeadLettersError> {
+        let mut read = self.with_states(newest(self.read_all(filters).await?)).await?;
+        read.retain(|(_, listed)| filters.hold(listed));
+        read.sort_by(|(one, _), (other, _)| (one.dead_at, &one.id).cmp(&(other.dead_at, &other.id)));
+        Ok(read)
+    }
+
+    async fn read_all(&self, filters: &Filters) -> Result<Vec<DeadLetter>, DeadLettersError> {
+        let mut letters = Vec::new();
+        let present: HashMap<String, i32> = self
+            .log
+            .describe()
+            .await?
+            .topics
+            .into_iter()
+            .map(|topic| (topic.name, topic.partitions))
+            .collect();
+        for topic in EventType::ALL.map(|event| self.topics.name(event)) {
+            if filters.topic.as_ref().is_some_and(|wanted| *wanted != topic) {
+                continue;
+            }
+            let queue = Topics::dead_letters(&topic);
+            for partition in 0..present.get(&queue).copied().unwrap_or(0) {
+                self.read_partition(&queue, partition, &mut letters).await?;
+            }
+        }
+        Ok(letters)
+    }
+
+    async fn read_partition(
+        &self,
+        queue: &str,
+        partition: i32,
+        letters: &mut Vec<DeadLetter>,
+    ) -> Result<(), DeadLettersError> {
+        let mut next = 0;
+        loop {
+            let page = self.log.read(queue, partition, next, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            next = last.offset + 1;
+            for record in page {
+                match DeadLetter::read(&record) {
+                    Ok(letter) => letters.push(letter),
+                    Err(error) => {
+                        tracing::warn!(letter = %LetterId::of(&record), %error, "not a dead letter that can be read");
+                    }
+                }
+            }
+        }
+    }
+
+    /// One letter.
+    pub(crate) async fn find(&self, id: &LetterId) -> Result<(DeadLetter, Letter), DeadLettersError> {
+        let page = match self.log.read(&id.topic, id.partition, id.offset, 1).await {
+            Err(LogError::Invalid(_)) => Vec::new(),
+            page => page?,
+        };
+        let record = page.into_iter().find(|record| record.offset == id.offset);
+        let record = record.ok_or_else(|| DeadLettersError::NotFound(id.clone()))?;
+        let letter = DeadLetter::read(&record)
+            .map_err(|error| DeadLettersError::Unreadable(id.clone(), error.to_string()))?;
+        let found = self.with_states(vec![letter]).await?.pop();
+        found.ok_or_else(|| DeadLettersError::NotFound(id.clone()))
+    }
+
+    /// The stores that `letter` goes back to: the group's that gave it up, or those of all that read its topic.
+    pub(crate) fn stores_of<'a>(
+        &'a self,
+        letter: &'a DeadLetter,
+    ) -> impl Iterator<Item = &'a Arc<dyn RetryStore>> {
+        let of_group = |store: &&Arc<dyn RetryStore>| match &letter.group {
+            Some(group) => store.group() == group,
+            None => store.reads(&letter.original.topic),
+        };
+        self.stores.iter().filter(of_group)
+    }
+
+    async fn with_states(
+        &self,
+        letters: Vec<DeadLetter>,
+    ) -> Result<Vec<(DeadLetter, Letter)>, DeadLettersError> {
+        let ids: Vec<String> = letters.iter().map(|letter| letter.id.to_string()).collect();
+        let decisions = decisions::of(&self.db, &ids).await?;
+        let mut standings: Vec<Vec<Standing>> = vec![Vec::new(); letters.len()];
+        for store in &self.stores {
+            let of_store =
+                |letter: &DeadLetter| self.stores_of(letter).any(|other| other.group() == store.group());
+            let places: Vec<usize> = (0..letters.len()).filter(|place| of_store(&letters[*place])).collect();
+            let records: Vec<Record> = places.iter().map(|place| letters[*place].original.clone()).collect();
+            for (place, standing) in places.into_iter().zip(store.standing(&records).await?) {
+                standings[place].extend(standing);
+            }
+        }
+        let listed = letters.into_iter().zip(standings).map(|(letter, standings)| {
+            let decision = decisions.get(&letter.id.to_string());
+            let state = state(&letter, &standings, decision.map(|(decision, _)| *decision));
+            let reason = decision.filter(|_| state == State::Discarded).map(|(_, reason)| reason.clone());
+            let listed = Letter::of(&letter, &self.topics, state, reason);
+            (letter, listed)
+        });
+        Ok(listed.collect())
+    }
+}
+
+fn state(letter: &DeadLetter, standings: &[Standing], decision: Option<Decision>) -> State {
+    let any = |wanted: Standing| standings.contains(&wanted);
+    if decision == Some(Decision::Discard) || any(Standing::Discarded) {
+        State::Discarded
+    } else if any(Standing::Dead) {
+        State::Open
+    } else if any(Standing::Waiting) {
+        State::Redriving
+    } else if decision == Some(Decision::Redrive) || letter.group.is_some() {
+        // A group forgets a record that it gave up only once it has applied it.
+        State::Applied
+    } else {
+        State::Open
+    }
+}
+
+/// Of letters of the same record and group, the last one. Go's letters do not tell which record they are of.
+fn newest(letters: Vec<DeadLetter>) -> Vec<DeadLetter> {
+    let mut newest = HashMap::new();
+    for letter in letters {
+        let original = &letter.original;
+        let key = (letter.group.clone(), original.topic.clone(), original.partition, original.offset);
+        newest
+            .entry(key)
+            .and_modify(|known: &mut DeadLetter| {
+                if known.dead_at < letter.dead_at {
+                    *known = letter.clone();
+                }
+            })
+            .or_insert(letter);
+    }
+    newest.into_values().collect()
+}

@@ -1,0 +1,95 @@
+//! The retry store as tools see it.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
+use esteira_bus::{Outage, Record};
+use esteira_events::{Event, Topics};
+use esteira_sql::Db;
+
+use crate::parked::{self, Parked};
+use crate::reactions::{React, store};
+
+/// What the reactions of `S` could not apply.
+pub struct ReactionStore<S> {
+    db: Db,
+    topics: Topics,
+    group: String,
+    service: PhantomData<fn() -> S>,
+}
+
+impl<S: React> ReactionStore<S> {
+    pub fn new(db: Db, topics: Topics, group: String) -> Self {
+        Self { db, topics, group, service: PhantomData }
+    }
+
+    fn event_of(&self, record: &Record) -> Result<Event, String> {
+        let event_type = self
+            .topics
+            .event_type(&record.topic)
+            .ok_or_else(|| format!("topic {} carries no event that is known here", record.topic))?;
+        Event::decode(event_type, record.value.as_deref()).map_err(|error| error.to_string())
+    }
+
+    async fn save(&self, parked: &Parked) -> Result<(), Outage> {
+        parked::save(&self.db, parked).await.map_err(|error| store(&error))
+    }
+}
+
+#[async_trait]
+impl<S: React> RetryStore for ReactionStore<S> {
+    fn group(&self) -> &str {
+        &self.group
+    }
+
+    fn reads(&self, topic: &str) -> bool {
+        self.topics.event_type(topic).is_some_and(|event_type| S::EVENTS.contains(&event_type))
+    }
+
+    async fn standing(&self, records: &[Record]) -> Result<Vec<Option<Standing>>, Outage> {
+        let ids: Vec<String> = records.iter().map(|record| parked::id(&self.group, record)).collect();
+        let mut states = HashMap::new();
+        let mut reader = self.db.read().await.map_err(|error| store(&error))?;
+        for ids in ids.chunks(500) {
+            states.extend(parked::states(&mut reader.conn(), ids).await.map_err(|error| store(&error))?);
+        }
+        let standing = |id: &String| {
+            states.get(id).map(|state: &String| match state.as_str() {
+                parked::DEAD => Standing::Dead,
+                parked::DISCARDED => Standing::Discarded,
+                _ => Standing::Waiting,
+            })
+        };
+        Ok(ids.iter().map(standing).collect())
+    }
+
+    async fn redrive(&self, record: &Record) -> Result<(), RedriveError> {
+        self.event_of(record).map_err(RedriveError::Undecodable)?;
+        Ok(self.save(&Parked::due(&self.group, record)).await?)
+    }
+
+    /// The row stays, so that the record is not tried again when it comes again.
+    async fn discard(&self, record: &Record, reason: &str) -> Result<(), Outage> {
+        let discarded =
+            Parked { state: parked::DISCARDED.to_owned(), ..Parked::dead(&self.group, record, reason) };
+        self.save(&discarded).await
+    }
+
+    async fn preview(&self, record: &Record) -> Result<Preview, Outage> {
+        let event = match self.event_of(record) {
+            Ok(event) => event,
+            Err(error) => return Ok(Preview::Fails(error)),
+        };
+        let mut reader = self.db.read().await.map_err(|error| store(&error))?;
+        let event_id = event.meta.event_id.to_string();
+        let handled = esteira_aggregate::handled(&mut reader.conn(), S::NAME, &[event_id.as_str()])
+            .await
+            .map_err(|error| store(&error))?;
+        if S::react(&event).is_none() || !handled.is_empty() {
+            return Ok(Preview::Known);
+        }
+        Ok(Preview::Command(format!("{} reacts to {}", S::NAME, event.event_type())))
+    }
+}

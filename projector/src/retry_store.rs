@@ -1,0 +1,168 @@
+//! The parking place as tools see it.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
+use esteira_bus::{Outage, Record};
+use esteira_events::{Event, EventMeta, Payload, SCHEMA_VERSION, Skipped, SkippedEvent};
+use esteira_sql::Timestamp;
+use esteira_views::{DocId, PARKED, ViewsError, Write, from_document};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::dead::away;
+use crate::gate::{self, Current, Verdict};
+use crate::incoming::{Incoming, by_key};
+use crate::parked::{ParkedEvent, State};
+use crate::projections::View;
+use crate::projector::{Projector, TOPICS};
+use crate::{enrich, store};
+
+impl Projector {
+    fn event_of(&self, record: &Record) -> Result<Event, String> {
+        let event_type = self
+            .topics
+            .event_type(&record.topic)
+            .ok_or_else(|| format!("topic {} carries no event that is known here", record.topic))?;
+        Event::decode(event_type, record.value.as_deref()).map_err(|error| error.to_string())
+    }
+
+    /// Where `record` may be parked: as its event, as one that could not be decoded, or at its own place.
+    fn places(&self, record: &Record) -> Vec<String> {
+        let mut places = Vec::from([self.undecodable_parked(record, "").id, own_place(record)]);
+        if let Ok(event) = self.event_of(record) {
+            places.push(Incoming::new(event, record.clone()).parked_id());
+        }
+        places
+    }
+
+    /// The parked documents of `records`, by place.
+    async fn parked(&self, records: &[Record]) -> Result<BTreeMap<String, ParkedEvent>, ViewsError> {
+        let mut ids: Vec<DocId> =
+            records.iter().flat_map(|record| self.places(record)).map(DocId::Text).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut parked = BTreeMap::new();
+        for ids in ids.chunks(1_000) {
+            for document in self.views.get(&PARKED, ids).await? {
+                let event: ParkedEvent = from_document(document)?;
+                if event.group == self.group {
+                    parked.insert(event.id.clone(), event);
+                }
+            }
+        }
+        Ok(parked)
+    }
+
+    /// Of what is parked at the places of `record`, that which is this record.
+    fn same<'a>(
+        &self,
+        record: &Record,
+        parked: &'a BTreeMap<String, ParkedEvent>,
+    ) -> Option<&'a ParkedEvent> {
+        let mut found = self.places(record).into_iter().filter_map(|place| parked.get(&place));
+        found.find(|parked| parked.record.topic == record.topic && parked.record.value == record.value)
+    }
+
+    /// An event that changes nothing, in the place of one that was given up.
+    fn in_place_of(&self, parked: &ParkedEvent, reason: &str) -> Option<Incoming> {
+        let event_type = self.topics.event_type(&parked.record.topic)?;
+        let skipped =
+            SkippedEvent { event_type, aggregate_id: parked.aggregate_id, reason: reason.to_owned() };
+        let meta = EventMeta {
+            event_id: Uuid::now_v7(),
+            occurred_at: Timestamp::now(),
+            sequence: Some(parked.sequence?),
+            schema_version: SCHEMA_VERSION,
+        };
+        let event = Event { meta, payload: Payload::Skipped(Skipped { skipped }) };
+        let record = Record { value: Some(event.encode().ok()?.into_bytes()), ..parked.record.clone() };
+        Some(Incoming::new(event, record))
+    }
+
+    async fn load(&self, event: &Event) -> Result<Current, ViewsError> {
+        let key = (event.aggregate(), event.aggregate_id());
+        Ok(store::load(self.views.as_ref(), &[key]).await?.remove(&key).unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl RetryStore for Projector {
+    fn group(&self) -> &str {
+        &self.group
+    }
+
+    fn reads(&self, topic: &str) -> bool {
+        self.topics.event_type(topic).is_some_and(|event_type| TOPICS.contains(&event_type))
+    }
+
+    async fn standing(&self, records: &[Record]) -> Result<Vec<Option<Standing>>, Outage> {
+        let parked = self.parked(records).await.map_err(away)?;
+        let standing = |record: &Record| match self.same(record, &parked)?.state {
+            State::Waiting | State::Retry => Some(Standing::Waiting),
+            State::Dead => Some(Standing::Dead),
+        };
+        Ok(records.iter().map(standing).collect())
+    }
+
+    async fn redrive(&self, record: &Record) -> Result<(), RedriveError> {
+        let event = self.event_of(record).map_err(RedriveError::Undecodable)?;
+        let incoming = Incoming::new(event, record.clone());
+        let again = ParkedEvent::due(&incoming, &self.group);
+        let records = std::slice::from_ref(record);
+        let parked = self.parked(records).await.map_err(away)?;
+        // It may stand elsewhere, from when it could not be decoded.
+        let elsewhere = self.same(record, &parked).filter(|parked| parked.id != again.id);
+        let mut writes = vec![again.upsert().map_err(away)?];
+        writes.extend(elsewhere.map(|parked| forget(&parked.id)));
+        self.views.write(writes).await.map_err(away)?;
+        Ok(())
+    }
+
+    async fn discard(&self, record: &Record, reason: &str) -> Result<(), Outage> {
+        let parked = self.parked(std::slice::from_ref(record)).await.map_err(away)?;
+        let Some(parked) = self.same(record, &parked) else { return Ok(()) };
+        let mut writes = Vec::new();
+        if let Some(incoming) = self.in_place_of(parked, reason) {
+            let waiting = ParkedEvent::waiting(&incoming, &self.group);
+            if waiting.id != parked.id {
+                writes.push(forget(&parked.id));
+            }
+            writes.push(waiting.upsert().map_err(away)?);
+        } else {
+            writes.push(forget(&parked.id));
+        }
+        self.views.write(writes).await.map(drop).map_err(away)
+    }
+
+    async fn preview(&self, record: &Record) -> Result<Preview, Outage> {
+        let event = match self.event_of(record) {
+            Ok(event) => event,
+            Err(error) => return Ok(Preview::Fails(error)),
+        };
+        let mut pending = by_key([Incoming::new(event, record.clone())]);
+        enrich::enrich(self.views.as_ref(), &mut pending).await.map_err(away)?;
+        let Some(incoming) = pending.into_values().flatten().next() else { return Ok(Preview::Known) };
+        let mut current = self.load(&incoming.event).await.map_err(away)?;
+        let before = shown(current.view.as_ref())?;
+        match gate::fold(&mut current, &[incoming]).pop() {
+            None | Some(Verdict::Skipped) => Ok(Preview::Known),
+            Some(Verdict::Early) => Ok(Preview::Waits),
+            Some(Verdict::Failed(error)) => Ok(Preview::Fails(error)),
+            Some(Verdict::Applied) => Ok(Preview::View { before, after: shown(current.view.as_ref())? }),
+        }
+    }
+}
+
+fn own_place(record: &Record) -> String {
+    format!("{}:{}:{}", record.topic, record.partition, record.offset)
+}
+
+fn forget(id: &str) -> Write {
+    Write::Delete { collection: &PARKED, id: DocId::Text(id.to_owned()), guard: None }
+}
+
+fn shown(view: Option<&View>) -> Result<Option<Value>, Outage> {
+    view.map(|view| view.document().map(|document| Value::Object(document.body)).map_err(away)).transpose()
+}

@@ -1,0 +1,21 @@
+//! What went wrong, as HTTP says it.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use esteira_dead_letters::DeadLettersError;
+use esteira_web::Problem;
+
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+pub fn of_dead_letters(error: DeadLettersError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        DeadLettersError::NotFound(_) => Problem::not_found("dead_letter_not_found", detail),
+        DeadLettersError::Unreadable(..) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "dead_letter_unreadable", detail)
+        }
+        DeadLettersError::Undecodable(..) => Problem::conflict("undecodable", detail),
+        DeadLettersError::Unavailable(_) => Problem::unavailable("engine_unavailable", detail, RETRY_AFTER),
+    }
+}

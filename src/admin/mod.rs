@@ -1,0 +1,77 @@
+//! The operator's API: what the tools of the command line ask of a running platform.
+//!
+//! The embedded engines belong to the process that has their files open, so a tool asks it over HTTP; where none runs,
+//! or on servers, the same routes answer within the tool.
+
+mod access;
+mod client;
+mod dead_letters;
+mod failure;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::middleware::from_fn_with_state;
+use esteira_bus::dlq::RetryStore;
+use esteira_config::Settings;
+use esteira_dead_letters::DeadLetters;
+use esteira_events::Topics;
+use esteira_orders::Orders;
+use esteira_products::Products;
+use esteira_projector::{GROUP, Projector};
+use esteira_reactions::{React, ReactionStore};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::platform::{Check, Engines};
+
+pub use client::Client;
+pub use dead_letters::RedriveWish;
+pub use stream::Line;
+
+/// What the routes work on.
+#[derive(Clone)]
+pub struct Admin {
+    engines: Engines,
+    settings: Settings,
+    letters: DeadLetters,
+}
+
+impl Admin {
+    pub fn new(settings: &Settings, engines: &Engines) -> anyhow::Result<Self> {
+        let (db, log, views) = (engines.store()?, engines.log()?, engines.views()?);
+        let topics = Topics::with_prefix(settings.topic_prefix.clone());
+        let group = |name: &str| format!("{}{name}", settings.group_prefix);
+        let projector = Projector::new(
+            Arc::clone(views),
+            Arc::clone(log),
+            Some(db.clone()),
+            topics.clone(),
+            group(GROUP),
+        );
+        let products = ReactionStore::<Products>::new(db.clone(), topics.clone(), group(Products::GROUP));
+        let orders = ReactionStore::<Orders>::new(db.clone(), topics.clone(), group(Orders::GROUP));
+        let stores: Vec<Arc<dyn RetryStore>> =
+            vec![Arc::new(projector), Arc::new(products), Arc::new(orders)];
+        let letters = DeadLetters { log: Arc::clone(log), topics, db: db.clone(), stores };
+        Ok(Self { engines: engines.clone(), settings: settings.clone(), letters })
+    }
+
+    /// The routes, under `/admin`, for whoever may use them.
+    pub fn router(self) -> OpenApiRouter {
+        let guard = from_fn_with_state(access::Guard::of(&self.settings), access::check);
+        self.routes().layer(guard)
+    }
+
+    fn routes(self) -> OpenApiRouter {
+        OpenApiRouter::new().routes(routes!(doctor)).merge(dead_letters::routes()).with_state(self)
+    }
+}
+
+/// Every engine, a line a check.
+#[utoipa::path(get, path = "/admin/doctor", tag = "engines", responses((status = 200, body = Vec<Check>)))]
+async fn doctor(State(admin): State<Admin>) -> Json<Vec<Check>> {
+    Json(admin.engines.examine(&admin.settings).await)
+}

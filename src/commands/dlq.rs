@@ -1,0 +1,268 @@
+//! `esteira dlq`: dead letters.
+
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use esteira_bus::LetterId;
+use esteira_config::Settings;
+use esteira_dead_letters::{Cause, Filters, Letter, Progress, Redriven, Shown, State};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::admin::{Client, RedriveWish};
+
+/// What to do with dead letters.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Dlq {
+    /// List dead letters, oldest first
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// Group them by cause instead
+        #[arg(long)]
+        causes: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one dead letter: its record, its error, and what a redrive would do
+    Show {
+        /// <topic>.dlq/<partition>/<offset>
+        letter: LetterId,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hand dead letters back to the consumer groups that gave them up
+    Redrive {
+        /// <topic>.dlq/<partition>/<offset>
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        letters: Vec<LetterId>,
+        /// Every open one that the filters below mean
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        which: Which,
+        /// With --all: stop before this letter
+        #[arg(long, requires = "all")]
+        until_letter: Option<LetterId>,
+        /// With --all: letters a second
+        #[arg(long, requires = "all")]
+        rate: Option<NonZeroU32>,
+        /// Change nothing, and show what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Give dead letters up for good, so that what waits behind them goes on
+    Discard {
+        /// <topic>.dlq/<partition>/<offset>
+        #[arg(required = true)]
+        letters: Vec<LetterId>,
+        /// Kept beside the letter
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Filters; all that is given must hold.
+#[derive(Args, Clone, Debug)]
+pub struct Which {
+    /// The topic that the record came from
+    #[arg(long)]
+    topic: Option<String>,
+    /// The consumer group that gave it up
+    #[arg(long)]
+    group: Option<String>,
+    /// user, product, order or reservation
+    #[arg(long)]
+    aggregate: Option<String>,
+    /// The aggregate's id
+    #[arg(long)]
+    id: Option<i64>,
+    /// Text that is part of the error
+    #[arg(long)]
+    error: Option<String>,
+    /// open, redriving, applied or discarded
+    #[arg(long, value_parser = parse_state)]
+    state: Option<State>,
+    /// Given up at this time or later (RFC 3339)
+    #[arg(long)]
+    since: Option<DateTime<Utc>>,
+    /// Given up at this time or earlier (RFC 3339)
+    #[arg(long)]
+    until: Option<DateTime<Utc>>,
+}
+
+impl From<Which> for Filters {
+    fn from(which: Which) -> Self {
+        let Which { topic, group, aggregate, id, error, state, since, until } = which;
+        Self { topic, group, aggregate, aggregate_id: id, error, state, since, until }
+    }
+}
+
+fn parse_state(text: &str) -> Result<State, String> {
+    serde_json::from_value(json!(text))
+        .map_err(|_| "expected open, redriving, applied or discarded".to_owned())
+}
+
+pub async fn dlq(settings: &Settings, command: Dlq) -> anyhow::Result<ExitCode> {
+    let client = Client::open(settings).await?;
+    let result = match command {
+        Dlq::List { which, causes: true, json } => causes(&client, which.into(), json).await,
+        Dlq::List { which, causes: false, json } => list(&client, which.into(), json).await,
+        Dlq::Show { letter, json } => show(&client, &letter, json).await,
+        Dlq::Redrive { letters, all: false, dry_run, .. } => redrive(&client, &letters, dry_run).await,
+        Dlq::Redrive { which, dry_run: true, .. } => preview_all(&client, which.into()).await,
+        Dlq::Redrive { which, until_letter, rate, .. } => {
+            let until = until_letter.map(|letter| letter.to_string());
+            redrive_all(&client, &RedriveWish { filters: which.into(), until, per_second: rate }).await
+        }
+        Dlq::Discard { letters, reason } => discard(&client, &letters, &reason).await,
+    };
+    client.close().await;
+    result
+}
+
+async fn list(client: &Client, filters: Filters, json: bool) -> anyhow::Result<ExitCode> {
+    let letters: Vec<Letter> = client.get(&with_query("/admin/dead-letters", &filters)?).await?;
+    if json {
+        return print_json(&letters);
+    }
+    for letter in &letters {
+        let Letter { letter: id, aggregate, aggregate_id, state, error, .. } = letter;
+        let aggregate = aggregate.as_deref().unwrap_or("?");
+        let of = aggregate_id.map_or_else(String::new, |id| format!(" {id}"));
+        println!("{id}\t{}\t{aggregate}{of}\t{error}", name(*state));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn causes(client: &Client, filters: Filters, json: bool) -> anyhow::Result<ExitCode> {
+    let causes: Vec<Cause> = client.get(&with_query("/admin/dead-letters/causes", &filters)?).await?;
+    if json {
+        return print_json(&causes);
+    }
+    for Cause { original_topic, group, error, count, open, .. } in &causes {
+        println!("{count}\t{open} open\t{original_topic}\t{}\t{error}", group.as_deref().unwrap_or("-"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(client: &Client, letter: &LetterId, json: bool) -> anyhow::Result<ExitCode> {
+    let shown: Shown = client.get(&format!("/admin/dead-letters/{letter}")).await?;
+    if json {
+        return print_json(&shown);
+    }
+    let Letter { state, group, error, attempts, dead_at, reason, .. } = &shown.letter;
+    println!("{letter}: {}", name(*state));
+    println!("  from      {}", shown.letter.original_topic);
+    println!("  group     {}", group.as_deref().unwrap_or("not told"));
+    println!("  error     {error}");
+    println!(
+        "  attempts  {}",
+        attempts.map_or_else(|| "not told".to_owned(), |attempts| attempts.to_string())
+    );
+    println!("  dead at   {}", dead_at.map_or_else(|| "not told".to_owned(), |at| at.to_rfc3339()));
+    if let Some(reason) = reason {
+        println!("  reason    {reason}");
+    }
+    println!("  key       {}", shown.key.as_deref().unwrap_or("none"));
+    for (header, value) in &shown.headers {
+        println!("  header    {header}: {}", value.as_deref().unwrap_or("null"));
+    }
+    println!("{}", serde_json::to_string_pretty(&shown.value)?);
+    print_effects(&shown);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn redrive(client: &Client, letters: &[LetterId], dry_run: bool) -> anyhow::Result<ExitCode> {
+    for letter in letters {
+        if dry_run {
+            let shown: Shown = client.get(&format!("/admin/dead-letters/{letter}")).await?;
+            println!("{letter}: {}", name(shown.letter.state));
+            print_effects(&shown);
+            continue;
+        }
+        let done: Redriven =
+            client.post(&format!("/admin/dead-letters/{letter}/redrive"), &Value::Null).await?;
+        println!("{letter}: {}", if done.handed_in { "handed in" } else { "not open, left alone" });
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn preview_all(client: &Client, filters: Filters) -> anyhow::Result<ExitCode> {
+    let filters = Filters { state: Some(State::Open), ..filters };
+    let letters: Vec<Letter> = client.get(&with_query("/admin/dead-letters", &filters)?).await?;
+    let letters: Vec<LetterId> = letters.iter().filter_map(|letter| letter.letter.parse().ok()).collect();
+    redrive(client, &letters, true).await
+}
+
+async fn redrive_all(client: &Client, wish: &RedriveWish) -> anyhow::Result<ExitCode> {
+    let told = |progress: Progress| {
+        let done = progress.handed_in + progress.refused;
+        if done % 100 == 0 {
+            eprintln!("{done} of {}", progress.total);
+        }
+    };
+    let Progress { total, handed_in, refused, last_refusal } =
+        client.follow("/admin/dead-letters/redrive", wish, told).await?;
+    println!("{handed_in} of {total} handed in, {refused} refused");
+    if let Some(reason) = last_refusal {
+        println!("the last refusal: {reason}");
+    }
+    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn discard(client: &Client, letters: &[LetterId], reason: &str) -> anyhow::Result<ExitCode> {
+    for letter in letters {
+        let path = format!("/admin/dead-letters/{letter}/discard");
+        let discarded: Letter = client.post(&path, &json!({ "reason": reason })).await?;
+        println!("{letter}: {}", name(discarded.state));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_effects(shown: &Shown) {
+    for would in &shown.would {
+        println!("  {}: {}", would.group, would.effect);
+        for line in difference(would.before.as_ref(), would.after.as_ref()) {
+            println!("    {line}");
+        }
+    }
+}
+
+/// The top-level fields that differ.
+fn difference(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+    let field =
+        |of: Option<&Value>, name: &str| of.and_then(|of| of.get(name)).cloned().unwrap_or(Value::Null);
+    let objects = [before, after].into_iter().flatten().filter_map(Value::as_object);
+    let names: std::collections::BTreeSet<&String> = objects.flat_map(serde_json::Map::keys).collect();
+    let mut lines = Vec::new();
+    for name in names {
+        let (old, new) = (field(before, name), field(after, name));
+        if old != new {
+            lines.push(format!("{name}: {old} → {new}"));
+        }
+    }
+    lines
+}
+
+fn name(state: State) -> &'static str {
+    match state {
+        State::Open => "open",
+        State::Redriving => "redriving",
+        State::Applied => "applied",
+        State::Discarded => "discarded",
+    }
+}
+
+fn with_query(path: &str, query: &impl Serialize) -> anyhow::Result<String> {
+    Ok(format!("{path}?{}", serde_urlencoded::to_string(query)?))
+}
+
+fn print_json(value: &impl Serialize) -> anyhow::Result<ExitCode> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(ExitCode::SUCCESS)
+}
