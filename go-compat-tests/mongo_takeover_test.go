@@ -2,7 +2,6 @@ package compat
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"gorm.io/gorm"
@@ -41,18 +40,10 @@ func TestViewsOfTheGoProjectorAreTakenOver(t *testing.T) {
 		s.Rename(before.stranger, "Friend")
 		s.UserSoon(before.stranger, "renamed", func(u shop.UserView) bool { return u.Version == 2 && u.Name == "Friend" })
 	})
-	t.Run("stock that Go's product side moved past the outbox stays moved, once", func(t *testing.T) {
+	t.Run("stock that Go's product side moved past the outbox stays moved", func(t *testing.T) {
 		s := shop.At(t, process)
 		s.ProductSoon(before.keyboard, "at version 1 with Go's 7 left", func(p shop.ProductView) bool {
 			return p.Version == 1 && p.Stock == 7
-		})
-		producer := gosystem.NewProducer(goKafka(w))
-		defer producer.Close()
-		must(t, producer.PublishEvent(context.Background(), "stock.reserved", before.moved))
-		moved, err := producer.Reserve(context.Background(), before.open, before.keyboard, 2)
-		must(t, err)
-		s.ProductSoon(before.keyboard, fmt.Sprintf("5 left after %s", moved.EventID), func(p shop.ProductView) bool {
-			return p.Stock == 5
 		})
 	})
 	step(t, "our next commands reach the documents", func(t *testing.T) {
@@ -86,8 +77,6 @@ func TestViewsOfTheGoProjectorAreTakenOver(t *testing.T) {
 // goWorld is what the Go system left when ours took over.
 type goWorld struct {
 	ana, stranger, mouse, keyboard, open, second, paid, canceled int
-	// moved took 3 of the 10 keyboards in Go's view.
-	moved gosystem.StockEvent
 }
 
 // goRuns has the whole Go system run and stop: rows, an outbox that is published, views, and offsets at the end.
@@ -125,8 +114,9 @@ func goRuns(t *testing.T, w *platform.World, db *gorm.DB) goWorld {
 	publish(t, w, db)
 	producer := gosystem.NewProducer(goKafka(w))
 	defer producer.Close()
-	left.moved, err = producer.Reserve(ctx, left.open, left.keyboard, 3)
+	_, err = producer.Reserve(ctx, left.open, left.keyboard, 3)
 	must(t, err)
+	must(t, db.Exec("UPDATE products SET stock = stock - 3 WHERE id = ?", left.keyboard).Error)
 	caughtUp(t, projector)
 	stop()
 	stranger := gosystem.User{Name: "Stranger", Email: "stranger@example.com"}

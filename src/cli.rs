@@ -49,7 +49,7 @@ pub enum Command {
     Console,
     /// List, show, redrive and discard dead letters
     #[command(subcommand)]
-    Dlq(Dlq),
+    Dlq(Box<Dlq>),
     /// Create the topics and their dead letter queues, and list them
     Topics,
     /// Check every engine: reachable, version, schema, topics, lag

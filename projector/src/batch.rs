@@ -62,6 +62,8 @@ impl Projector {
         self.park(&round.left).await?;
         others(facets::follow(self.views.as_ref(), &round.written).await)?;
         others(facets::products::fill(self.views.as_ref(), pending, &round.written).await)?;
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("projector-before-forget", |_| std::process::abort());
         // Last, for after a crash only what is still parked brings an aggregate back here.
         self.forget(&round.done).await?;
         self.seen.send_modify(|writes| *writes += 1);
@@ -90,6 +92,8 @@ impl Projector {
             .filter(|change| change.after.deleted || change.after.view != change.before.view)
             .collect();
         let stale = store::write(self.views.as_ref(), &changes).await?;
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("projector-after-write", |_| std::process::abort());
         let created = changes.iter().filter(|change| change.is_creation()).map(|change| change.key);
         let created = created.filter(|key| !stale.contains(key)).collect();
         written.retain(|key, _| !stale.contains(key));

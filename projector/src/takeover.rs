@@ -8,10 +8,10 @@ use std::time::Instant;
 use esteira_bus::{Outage, Record};
 use esteira_events::{AggregateKind, Event};
 use esteira_outbox::{OutboxRow, Outgoing};
-use esteira_sql::{Db, Timestamp};
+use esteira_sql::{Db, Timestamp, on};
 use esteira_views::{
-    Collection, DocId, Document, Fields, Filter, GO_PROCESSED, GoProcessed, Query, REVISION, Scalar, Sort,
-    TAKEOVERS, Takeover, VERSION, ViewsError, Write, from_document, to_document,
+    Collection, DocId, Document, Fields, Filter, GO_PROCESSED, GoProcessed, Guard, PRODUCTS, Query, REVISION,
+    Scalar, Sort, TAKEOVERS, Takeover, VERSION, ViewsError, Write, from_document, to_document,
 };
 use serde_json::{Value, json};
 
@@ -41,6 +41,7 @@ impl Projector {
             let started = Instant::now();
             let events = self.replay(store).await?;
             let adopted = self.adopt().await.map_err(away)?;
+            self.take_stock(store).await?;
             tracing::info!(events, adopted, seconds = started.elapsed().as_secs(), "views taken over");
         }
         match newest {
@@ -122,6 +123,32 @@ impl Projector {
         Some(Incoming::new(event, record))
     }
 
+    /// Go's product service moves stock past the outbox, so that only the table knows what is left.
+    async fn take_stock(&self, store: &Db) -> Result<(), Outage> {
+        let mut after = 0;
+        loop {
+            let rows = stocks(store, after).await.map_err(|error| Outage(error.to_string()))?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.id;
+            let keys: Vec<Key> = rows.iter().map(|row| (AggregateKind::Product, row.id)).collect();
+            let loaded = store::load(self.views.as_ref(), &keys).await.map_err(away)?;
+            let writes: Vec<Write> = rows
+                .iter()
+                .filter_map(|row| {
+                    let current = &loaded[&(AggregateKind::Product, row.id)];
+                    // A later version says itself what is left.
+                    let view = current.view.as_ref().filter(|_| current.version == row.version)?;
+                    let guard = Guard::Unchanged { version: row.version, revision: view.revision() };
+                    let set = [("stock".to_owned(), json!(row.stock))].into_iter().collect();
+                    Some(Write::Put { collection: &PRODUCTS, id: DocId::Int(row.id), guard, set })
+                })
+                .collect();
+            if !writes.is_empty() {
+                self.views.write(writes).await.map_err(away)?;
+            }
+        }
+    }
+
     /// Documents whose creation the outbox does not have count as created, and go on from there; how many.
     async fn adopt(&self) -> Result<u64, ViewsError> {
         let created: Fields = [(VERSION.to_owned(), json!(1))].into_iter().collect();
@@ -145,7 +172,7 @@ impl Projector {
             let sort = Sort::ascending("_id");
             let query = Query { filters: vec![no_version()], sort, after: after.take(), limit: PAGE };
             let ids: Vec<i64> =
-                self.views.find(collection, &query).await?.into_iter().filter_map(number).collect();
+                self.views.find(collection, &query).await?.iter().filter_map(number).collect();
             let Some(last) = ids.last() else { return Ok(()) };
             after = Some((Scalar::Int(*last), DocId::Int(*last)));
             let keys: Vec<Key> = ids.into_iter().map(|id| (kind, id)).collect();
@@ -170,11 +197,34 @@ fn no_version() -> Filter {
     Filter::Missing(VERSION.to_owned())
 }
 
-fn number(document: Document) -> Option<i64> {
+fn number(document: &Document) -> Option<i64> {
     match document.id {
         DocId::Int(id) => Some(id),
         DocId::Text(_) => None,
     }
+}
+
+esteira_sql::row! {
+    /// What the write side has of a product.
+    struct ProductRow {
+        id: i64,
+        version: i64,
+        stock: i64,
+    }
+}
+
+async fn stocks(store: &Db, after: i64) -> Result<Vec<ProductRow>, sqlx::Error> {
+    let mut reader = store.read().await?;
+    on!(&mut reader.conn(), c => {
+        sqlx::query_as(
+            "select cast(id as signed) as id, version, cast(stock as signed) as stock from products \
+             where id > ? order by products.id limit ?",
+        )
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&mut *c)
+        .await
+    })
 }
 
 async fn page(store: &Db, after: i64) -> Result<Vec<OutboxRow>, sqlx::Error> {

@@ -7,10 +7,19 @@ readonly SID_PACKAGES=mysql-server-core,mysql-client-core,postgresql-18-document
 # installed NAME STAMP
 installed() { [[ -e $STATE/$1 && $(cat "$STATE/$1.stamp" 2>/dev/null) == "$2" ]]; }
 
+# borrow NAME STAMP: links to what other engines have installed, if that is the same.
+borrow() {
+    local other=${ESTEIRA_ENGINES_INSTALLED:-}
+    [[ -n $other && $(cat "$other/$1.stamp" 2>/dev/null) == "$2" ]] || return 1
+    rm -rf --one-file-system "${STATE:?}/$1"
+    ln -s "$(realpath "$other")/$1" "$STATE/$1"
+    printf '%s\n' "$2" >"$STATE/$1.stamp"
+}
+
 # install_piece NAME STAMP BUILDER: BUILDER gets the path to make.
 install_piece() {
     local name=$1 stamp=$2 builder=$3 start=$EPOCHREALTIME staging=$STATE/tmp/$1
-    if installed "$name" "$stamp"; then return; fi
+    if installed "$name" "$stamp" || borrow "$name" "$stamp"; then return; fi
     say "$name: installing (log: $STATE/logs/install-$name.log)"
     if ! "$builder" "$staging" >"$STATE/logs/install-$name.log" 2>&1; then
         warn "$name could not be installed; the end of $STATE/logs/install-$name.log:"

@@ -8,6 +8,7 @@ use esteira_web::Problem;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 pub fn of_dead_letters(error: DeadLettersError) -> Problem {
     let detail = error.to_string();
     match error {

@@ -202,7 +202,7 @@ async fn preview_all(client: &Client, filters: Filters) -> anyhow::Result<ExitCo
 async fn redrive_all(client: &Client, wish: &RedriveWish) -> anyhow::Result<ExitCode> {
     let told = |progress: Progress| {
         let done = progress.handed_in + progress.refused;
-        if done % 100 == 0 {
+        if done.is_multiple_of(100) {
             eprintln!("{done} of {}", progress.total);
         }
     };

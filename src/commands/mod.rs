@@ -32,7 +32,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Dispatcher => run::run(settings, &[Role::Dispatcher]).await,
         Command::Projector => run::run(settings, &[Role::Projector]).await,
         Command::Console => run::run(settings, &[Role::Console]).await,
-        Command::Dlq(command) => dlq::dlq(&settings, command).await,
+        Command::Dlq(command) => dlq::dlq(&settings, *command).await,
         Command::Topics => topics::topics(&settings).await,
         Command::Doctor => doctor::doctor(&settings).await,
         Command::Config => Ok(config::config(&settings)),

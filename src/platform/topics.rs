@@ -11,7 +11,7 @@ use esteira_events::{EventType, Topics};
 const MAX_MESSAGE_BYTES: u32 = 1_048_588;
 
 /// How long a start waits for the broker to show the topics that it has made.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Creates what is missing; each topic's name and whether it was created now.
 pub async fn create_topics(settings: &Settings, log: &dyn Log) -> anyhow::Result<Vec<(String, bool)>> {

@@ -38,10 +38,18 @@ pub(crate) async fn run<S: Service>(
     let at = Timestamp::now();
     let mut tx = db.begin().await?;
     match in_transaction(service, &mut tx.conn(), batch_id, inputs, at).await {
-        Ok(answers) => match tx.commit().await {
-            Ok(()) => Ok(answers),
-            Err(_) => Err(BatchError::CommitUnknown(answers)),
-        },
+        Ok(answers) => {
+            #[cfg(feature = "failpoints")]
+            fail::fail_point!("batch-before-commit", |_| std::process::abort());
+            match tx.commit().await {
+                Ok(()) => {
+                    #[cfg(feature = "failpoints")]
+                    fail::fail_point!("batch-after-commit", |_| std::process::abort());
+                    Ok(answers)
+                }
+                Err(_) => Err(BatchError::CommitUnknown(answers)),
+            }
+        }
         Err(error) => {
             // A connection that cannot roll back is closed by the pool, which rolls back too.
             let _ = tx.rollback().await;

@@ -101,6 +101,8 @@ impl Worker {
             };
             if !records.is_empty() {
                 self.hold(stop, || self.handler.handle(&records)).await?;
+                #[cfg(feature = "failpoints")]
+                fail::fail_point!("consumer-before-commit", |_| std::process::abort());
                 consumer.commit(&records).await?;
             }
             if ticked.elapsed() >= TICK {

@@ -129,15 +129,20 @@ const VERSIONS: Table = Table {
 /// else is ever retyped.
 async fn widen(conn: &mut Conn<'_>, table: &str) -> Result<(), sqlx::Error> {
     let Conn::MySql(c) = conn else { return Ok(()) };
-    let enums: Vec<String> = sqlx::query_scalar(
-        "select cast(column_name as char) from information_schema.columns \
+    let enums: Vec<(String, bool, Option<String>)> = sqlx::query_as(
+        "select cast(column_name as char), is_nullable = 'YES', cast(column_default as char) from information_schema.columns \
          where table_schema = database() and table_name = ? and data_type = 'enum'",
     )
     .bind(table.to_owned())
     .fetch_all(&mut **c)
     .await?;
-    for name in enums {
-        execute(conn, format!("alter table {table} modify `{name}` varchar(191)")).await?;
+    for (name, nullable, default) in enums {
+        let null = if nullable { "" } else { " not null" };
+        // MariaDB tells a default with its quotes, MySQL without.
+        let default = default.map(|text| text.trim_matches('\'').replace('\'', "''"));
+        let default = default.filter(|text| text != "NULL").map(|text| format!(" default '{text}'"));
+        let default = default.unwrap_or_default();
+        execute(conn, format!("alter table {table} modify `{name}` varchar(191){null}{default}")).await?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use esteira_views::{
 
 /// A view of any kind.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most views are orders")]
 pub enum View {
     User(UserView),
     Product(ProductView),

@@ -125,7 +125,7 @@ fn fills(call: &Call<'_>) -> bool {
 
 /// The first has not seen the second's product, and writes last.
 async fn a_worker_that_knows_less_does_not_empty_a_line(fixture: Fixture) {
-    fixture.handle(&[made(0, bare(1, &[1, 2]))]).await;
+    fixture.handle(&[made(0, bare(1, &[1, 2, 3]))]).await;
     let (slow, paused) = Hooked::pausing(&fixture.views, fills);
     let slow = fixture.hooked(&slow);
     let filling = tokio::spawn(async move { slow.handle(&[made(0, product_created(1, 9))]).await });
@@ -133,14 +133,13 @@ async fn a_worker_that_knows_less_does_not_empty_a_line(fixture: Fixture) {
     fixture.handle(&[made(0, product_created(2, 8))]).await;
     paused.go.send(()).unwrap();
     filling.await.unwrap().unwrap();
-    assert_eq!(lines(&order(&fixture).await), (vec![("product 1", 9), ("product 2", 8)], None));
+    assert_eq!(lines(&order(&fixture).await), (vec![("product 1", 9), ("product 2", 8), ("", 0)], Some(1)));
 }
 
-/// The first has not seen the second's product, and writes before it.
-async fn a_worker_whose_order_was_filled_meanwhile_reads_it_again(fixture: Fixture) {
-    fixture.handle(&[made(0, bare(1, &[1, 2]))]).await;
+/// Creates the products, each by a worker that stops before it fills orders; then they go on, one after the other.
+async fn fill_at_once(fixture: &Fixture, products: [i64; 2]) {
     let mut tasks = Vec::new();
-    for product in [1, 2] {
+    for product in products {
         let (slow, paused) = Hooked::pausing(&fixture.views, fills);
         let slow = fixture.hooked(&slow);
         let created = made(0, product_created(product, 9));
@@ -152,6 +151,12 @@ async fn a_worker_whose_order_was_filled_meanwhile_reads_it_again(fixture: Fixtu
         go.send(()).unwrap();
         filling.await.unwrap().unwrap();
     }
+}
+
+/// The first has not seen the second's product, and writes before it.
+async fn a_worker_whose_order_was_filled_meanwhile_reads_it_again(fixture: Fixture) {
+    fixture.handle(&[made(0, bare(1, &[1, 2]))]).await;
+    fill_at_once(&fixture, [1, 2]).await;
     assert_eq!(lines(&order(&fixture).await), (vec![("product 1", 9), ("product 2", 9)], None));
 }
 
@@ -211,6 +216,15 @@ async fn more_orders_than_a_page_are_all_filled(fixture: Fixture) {
     }
 }
 
+/// The first order misses one product less by the time that the worker has come to the second page.
+async fn an_order_that_is_filled_between_two_pages_is_not_passed_by(fixture: Fixture) {
+    let orders = (1..=257).map(|id| made(0, bare(id, if id == 1 { &[1, 2] } else { &[1] })));
+    fixture.handle(&orders.collect::<Vec<_>>()).await;
+    fill_at_once(&fixture, [2, 1]).await;
+    assert_eq!(lines(&order(&fixture).await), (vec![("product 1", 9), ("product 2", 9)], None));
+    assert_eq!(fixture.order(257).await.unwrap().incomplete, None);
+}
+
 async fn an_unreadable_product_holds_up_no_other(fixture: Fixture) {
     let unreadable: Fields = [("price".to_owned(), json!("free"))].into_iter().collect();
     let put = Write::Upsert { collection: &PRODUCTS, id: DocId::Int(1), set: unreadable };
@@ -247,6 +261,10 @@ async fn an_order_of_ours_costs_no_look_at_products_and_no_second_write(fixture:
         [(Method::Get, PRODUCTS.name), (Method::Write, PRODUCTS.name), (Method::Find, ORDERS.name)];
     assert_eq!(calls(&fixture, &[made(1, product_created(1, 9))]).await, load_write_look);
     assert_eq!(calls(&fixture, &[made(2, product_updated(1, 5))]).await, load_write_look[..2]);
+    // An order that waits for another product is looked at and left alone.
+    fixture.handle(&[made(0, bare(2, &[7]))]).await;
+    let look_only = [&load_write_look[..], &[(Method::Get, PRODUCTS.name)]].concat();
+    assert_eq!(calls(&fixture, &[made(1, product_created(2, 9))]).await, look_only);
 }
 
 crate::on_every_engine!(
@@ -263,6 +281,7 @@ crate::on_every_engine!(
     a_crash_between_order_and_facet_heals_when_the_event_comes_again,
     a_crash_between_a_retried_product_and_its_orders_heals_at_the_next_retry,
     more_orders_than_a_page_are_all_filled,
+    an_order_that_is_filled_between_two_pages_is_not_passed_by,
     an_unreadable_product_holds_up_no_other,
     an_order_of_ours_costs_no_look_at_products_and_no_second_write,
 );

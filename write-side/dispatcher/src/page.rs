@@ -38,6 +38,8 @@ impl Dispatcher {
         queues: &mut Queues,
         blocked: &mut HashSet<Key>,
     ) -> Result<usize, SweepError> {
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("dispatcher-before-send", |_| std::process::abort());
         let results = self.log.publish(wave.iter().map(Outgoing::record).collect()).await;
         let mut marks = Vec::with_capacity(wave.len());
         let mut refused = Vec::new();
@@ -53,6 +55,8 @@ impl Dispatcher {
                 Err(PublishError::Unavailable(error)) => away = Some(error),
             }
         }
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("dispatcher-before-mark", |_| std::process::abort());
         mark_published(&self.db, lease, &marks).await?;
         for (outgoing, error) in refused {
             tracing::warn!(

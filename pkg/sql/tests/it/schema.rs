@@ -10,7 +10,11 @@ on_every_engine!(
     a_failed_migration_lets_the_next_one_in,
     a_missing_column_and_index_are_added_and_rows_stay,
 );
-on_mysql!(a_column_that_gorm_retyped_to_longtext_is_indexed, gorm_may_retype_an_indexed_column_to_longtext);
+on_mysql!(
+    a_column_that_gorm_retyped_to_longtext_is_indexed,
+    gorm_may_retype_an_indexed_column_to_longtext,
+    an_enum_becomes_text_that_takes_every_value,
+);
 
 const THINGS: Table = Table {
     name: "things",
@@ -100,6 +104,19 @@ async fn a_column_that_gorm_retyped_to_longtext_is_indexed(test: TestDb) {
 }
 
 /// A Go service that starts after us retypes our columns, and must not fail at our indexes.
+async fn an_enum_becomes_text_that_takes_every_value(test: TestDb) {
+    test.execute(
+        "create table things (id bigint primary key, status enum('OLD','IT''S') not null default 'IT''S')",
+    )
+    .await;
+    test.execute("insert into things (id, status) values (1, 'OLD')").await;
+    test.migrate(&[schema(1)]).await;
+    test.execute("insert into things (id) values (2)").await;
+    test.execute("update things set status = 'NEW' where id = 1").await;
+    assert_eq!(test.texts("select status from things order by id").await, ["NEW", "IT'S"]);
+    assert_eq!(test.texts("select cast(is_nullable as char) from information_schema.columns where table_schema = database() and column_name = 'status'").await, ["NO"]);
+}
+
 async fn gorm_may_retype_an_indexed_column_to_longtext(test: TestDb) {
     migrate(&test.db, &[schema(1)]).await.unwrap();
     test.execute("alter table things modify column kind longtext").await;
