@@ -63,7 +63,7 @@ func TestAGoToolReadsWhatOursPutsIntoADeadLetterQueue(t *testing.T) {
 				t.Errorf("its headers begin with %v, and the original's were %v", kept, original.headers)
 			}
 			expectLetter(t, letter, topic, original.event, original.base64, sent)
-			expectFailure(t, letter, w.Group("query-consumer"), sent)
+			expectFailure(t, letter, w.Group("query-consumer"), sent, len(original.headers))
 		})
 	}
 }
@@ -94,12 +94,12 @@ func expectLetter(t *testing.T, letter kafka.Message, topic string, event, base6
 	}
 }
 
-// expectFailure reads the headers that say where the original was and how it failed.
-func expectFailure(t *testing.T, letter kafka.Message, group string, sent time.Time) {
+// expectFailure reads the headers that say where the original was, how it failed, and how many headers it had.
+func expectFailure(t *testing.T, letter kafka.Message, group string, sent time.Time, headers int) {
 	t.Helper()
 	for name, want := range map[string]string{
 		"dlq_offset": "0", "dlq_timestamp": strconv.FormatInt(sent.UnixMilli(), 10), "dlq_group": group,
-		"dlq_attempts": "1", "dlq_error_class": "undecodable",
+		"dlq_attempts": "1", "dlq_error_class": "undecodable", "dlq_header_count": strconv.Itoa(headers),
 	} {
 		if got := kafkaread.Header(t, letter, name); got != want {
 			t.Errorf("header %s is %q, not %q", name, got, want)

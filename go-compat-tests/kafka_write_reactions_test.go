@@ -19,6 +19,8 @@ func TestOurServicesReactOnceToWhatAGoProducerWrites(t *testing.T) {
 			"an order that is larger than the stock":                               largerThanTheStock,
 			"a cancellation by Go's product side, which tells MySQL nothing of it": canceledByEventOnly,
 			"a cancellation by Go's product side of an order that is paid":         canceledThoughPaid,
+			"an event that Go's product side has handled":                          handledByGo,
+			"an order that names its product twice":                                namedTwice,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -81,7 +83,8 @@ func canceledByEventOnly(r reactions) {
 	r.s.OrderSoon(order, "reserved", func(o shop.OrderView) bool { return o.Reservation == "RESERVED" })
 	r.g.thrice("order.canceled", canceledEvent(order, "estoque insuficiente"))
 	r.s.OrderSoon(order, "canceled by our event", func(o shop.OrderView) bool {
-		return o.Status == "CANCELED" && o.CancelReason == "estoque insuficiente" && o.Version == 3
+		// It was reserved, and is to be released.
+		return o.Status == "CANCELED" && o.CancelReason == "estoque insuficiente" && o.Version == 3 && o.Reservation == "RESERVED"
 	})
 	r.consumed()
 	r.wantMoved(1, 1, 10)

@@ -26,6 +26,11 @@ func TestRecordsThatAGoProducerWritesEndInTheRightViewsOnce(t *testing.T) {
 			"an order.paid that overtakes its order.created in another topic":             paidFirst,
 			"one order's life in any order of arrival":                                    anyOrder,
 			"our event that was decided before Go's, and comes after it, takes none back": ourLateEvent,
+			"changes of a user that waited for its creation, in the order of happening":   changesThatWaited,
+			"a payment that comes after what followed it takes no date back":              lateDate,
+			"a product that comes when all of its order has come":                         productLast,
+			"amounts as Go's arithmetic leaves them":                                      inDoubles,
+			"orders that have their user and their product from the first moment":         alwaysWhole,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -91,6 +91,12 @@ func TestTheGoQueryServiceServesOurViews(t *testing.T) {
 		}
 		wantTypes(t, order, bsontype.String, "status", "user.name", "items.0.product.name")
 	})
+	t.Run("every integer is as small as the driver makes a Go int", func(t *testing.T) {
+		order := document(t, w, "views.orders", paid)
+		wantTypes(t, order, bsontype.Int32, "_id", "user_id", "user.id", "items.0.product_id", "items.0.quantity", "items.0.product.id")
+		wantTypes(t, document(t, w, "views.users", ana), bsontype.Int32, "_id")
+		wantTypes(t, document(t, w, "views.products", notebook), bsontype.Int32, "_id", "stock")
+	})
 }
 
 // wantDates fails unless the dates are of this test; what follows compares without them.

@@ -101,6 +101,9 @@ func TestRowsThatGoServicesWriteBesideOursAreDispatchedAndProjectedOnce(t *testi
 			return len(o.Items) == 1 && o.Items[0].Product.Name == "Late" && o.Items[0].Product.Price == 5
 		})
 	})
+	t.Run("statements that leave out what has a default in init.sql", func(t *testing.T) {
+		plainStatements(t, db, shop.At(t, process))
+	})
 	t.Run("what Go changes without telling is told by our next command", func(t *testing.T) {
 		untold(t, w, shop.At(t, process), goSide)
 	})

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::admin::ViewName;
 use crate::commands::dlq::Dlq;
+use crate::commands::outbox::Outbox;
 
 const ABOUT: &str = "\
 A CQRS commerce platform over an event log.
@@ -50,6 +52,31 @@ pub enum Command {
     /// List, show, redrive and discard dead letters
     #[command(subcommand)]
     Dlq(Box<Dlq>),
+    /// List, retry and skip outbox rows that cannot be published
+    #[command(subcommand)]
+    Outbox(Outbox),
+    /// Rebuild views from the outbox while the platform runs
+    Rebuild {
+        /// Which ones; all without any
+        views: Vec<ViewName>,
+    },
+    /// Compare outbox, tables, views and log; exit code 1 where they differ
+    Verify {
+        /// Replace views that differ
+        #[arg(long)]
+        repair: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell an order's whole journey: its events, where they are, and what waits
+    Trace {
+        /// The order's id
+        order: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Create the topics and their dead letter queues, and list them
     Topics,
     /// Check every engine: reachable, version, schema, topics, lag

@@ -91,6 +91,8 @@ impl Projector {
             })
             .filter(|change| change.after.deleted || change.after.view != change.before.view)
             .collect();
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("projector-before-write", |_| std::process::abort());
         let stale = store::write(self.views.as_ref(), &changes).await?;
         #[cfg(feature = "failpoints")]
         fail::fail_point!("projector-after-write", |_| std::process::abort());
@@ -110,7 +112,8 @@ impl Projector {
                 Verdict::Applied | Verdict::Skipped => {}
                 // It came again, out of turn: neither an attempt nor a new event.
                 Verdict::Failed(_) if settled.contains(&incoming.parked_id()) => {}
-                Verdict::Early if incoming.parked.is_some() => {}
+                Verdict::Early if incoming.parked.as_ref().is_some_and(|parked| parked.waits) => {}
+                // Also one that was due for an attempt: its predecessor is to wake it.
                 Verdict::Early => writes.push(ParkedEvent::waiting(incoming, &self.group).upsert()?),
                 Verdict::Failed(error) => {
                     let parked = ParkedEvent::failed(incoming, &self.group, error, now);

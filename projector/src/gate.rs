@@ -53,7 +53,7 @@ pub(crate) fn sort(events: &mut Vec<Incoming>) {
     events.extend(unsequenced);
 }
 
-fn pass(current: &mut Current, event: &Event) -> Verdict {
+pub(crate) fn pass(current: &mut Current, event: &Event) -> Verdict {
     match event.sequence() {
         // Nothing follows a deletion: ids are not used again.
         _ if current.deleted => Verdict::Skipped,

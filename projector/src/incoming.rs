@@ -21,6 +21,8 @@ pub(crate) struct Incoming {
 #[derive(Clone, Debug)]
 pub(crate) struct Parked {
     pub(crate) id: String,
+    /// For its predecessor or its document, and not for its next attempt.
+    pub(crate) waits: bool,
     pub(crate) attempts: u32,
     pub(crate) first_failure_ms: Option<i64>,
 }

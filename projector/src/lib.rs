@@ -5,17 +5,24 @@
 //! its version are one write, so an event is applied once however often it comes.
 
 mod batch;
+mod compare;
 mod dead;
 mod enrich;
 mod facets;
 mod gate;
+mod history;
 mod incoming;
 mod parked;
 mod projections;
 mod projector;
+mod rebuild;
 mod retry_store;
+mod state;
 mod store;
 mod takeover;
+mod verify;
 
 pub use projections::{View, project};
 pub use projector::{GROUP, Projector, TOPICS};
+pub use rebuild::Rebuilt;
+pub use verify::{Difference, Verified, Where};

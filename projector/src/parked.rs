@@ -125,6 +125,7 @@ impl ParkedEvent {
         let event = Event::decode(event_type, self.record.value.as_deref()).ok()?;
         let parked = Parked {
             id: self.id,
+            waits: self.state == State::Waiting,
             attempts: self.attempts,
             first_failure_ms: self.first_failure_at.map(Timestamp::as_millis),
         };

@@ -61,8 +61,12 @@ impl Projector {
         record: &Record,
         parked: &'a BTreeMap<String, ParkedEvent>,
     ) -> Option<&'a ParkedEvent> {
-        let mut found = self.places(record).into_iter().filter_map(|place| parked.get(&place));
-        found.find(|parked| parked.record.topic == record.topic && parked.record.value == record.value)
+        let places = self.places(record);
+        let same =
+            |other: &&ParkedEvent| other.record.topic == record.topic && other.record.value == record.value;
+        let found = || places.iter().filter_map(|place| parked.get(place)).filter(same);
+        // A record that the dispatcher sent twice has another position; of two that are equal each is itself.
+        found().find(|other| other.record.position() == record.position()).or_else(|| found().next())
     }
 
     /// An event that changes nothing, in the place of one that was given up.
@@ -123,17 +127,14 @@ impl RetryStore for Projector {
     async fn discard(&self, record: &Record, reason: &str) -> Result<(), Outage> {
         let parked = self.parked(std::slice::from_ref(record)).await.map_err(away)?;
         let Some(parked) = self.same(record, &parked) else { return Ok(()) };
-        let mut writes = Vec::new();
-        if let Some(incoming) = self.in_place_of(parked, reason) {
-            let waiting = ParkedEvent::waiting(&incoming, &self.group);
-            if waiting.id != parked.id {
-                writes.push(forget(&parked.id));
-            }
-            writes.push(waiting.upsert().map_err(away)?);
-        } else {
-            writes.push(forget(&parked.id));
-        }
-        self.views.write(writes).await.map(drop).map_err(away)
+        let waiting =
+            self.in_place_of(parked, reason).map(|incoming| ParkedEvent::waiting(&incoming, &self.group));
+        let write = match waiting {
+            Some(waiting) if waiting.id == parked.id => waiting.upsert().map_err(away)?,
+            // Nothing waits behind it: it has no place in a sequence, or another record has that.
+            Some(_) | None => forget(&parked.id),
+        };
+        self.views.write(vec![write]).await.map(drop).map_err(away)
     }
 
     async fn preview(&self, record: &Record) -> Result<Preview, Outage> {

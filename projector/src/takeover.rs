@@ -1,24 +1,25 @@
 //! Views that a Go projector wrote are rebuilt from the outbox before this one goes on.
 //!
 //! Go's documents have no `version`, and Go writes into ours without moving it, so neither says which events a document
-//! has. The outbox has them all, in order: it is read once from the start, and the gate sorts out what is known.
+//! has. The outbox has them all.
 
 use std::time::Instant;
 
-use esteira_bus::{Outage, Record};
-use esteira_events::{AggregateKind, Event};
-use esteira_outbox::{OutboxRow, Outgoing};
+use esteira_bus::Outage;
+use esteira_events::AggregateKind;
 use esteira_sql::{Db, Timestamp, on};
 use esteira_views::{
-    Collection, DocId, Document, Fields, Filter, GO_PROCESSED, GoProcessed, Guard, PRODUCTS, Query, REVISION,
-    Scalar, Sort, TAKEOVERS, Takeover, VERSION, ViewsError, Write, from_document, to_document,
+    Collection, DocId, Document, Filter, GO_PROCESSED, GoProcessed, Guard, PRODUCTS, Query, Sort, TAKEOVERS,
+    Takeover, VERSION, ViewsError, Write, from_document, to_document,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::dead::away;
-use crate::incoming::{Incoming, Key};
+use crate::history::store_away;
+use crate::incoming::Key;
 use crate::projections::collection;
 use crate::projector::Projector;
+use crate::rebuild::Rebuilt;
 use crate::store;
 
 const PAGE: u32 = 1_000;
@@ -27,27 +28,46 @@ impl Projector {
     /// Rebuilds what a Go projector has written since this group last consumed; mostly a look, and nothing to do.
     pub(crate) async fn take_over(&self) -> Result<(), Outage> {
         let newest = self.newest_of_go().await.map_err(away)?;
-        if newest.is_some() && newest != self.taken_over().await.map_err(away)? {
-            self.unversion().await.map_err(away)?;
-        }
+        let written = newest.is_some() && newest != self.taken_over().await.map_err(away)?;
         let left = self.unversioned().await.map_err(away)?;
-        if left > 0 {
+        if left > 0 || written {
             let store = self.store.as_ref().ok_or_else(|| {
                 Outage(format!(
-                    "{left} documents of a Go projector must be rebuilt from the outbox: set MYSQL_DSN"
+                    "a Go projector wrote into the views ({left} documents have no version), and they must be rebuilt \
+                     from the outbox: set MYSQL_DSN"
                 ))
             })?;
-            tracing::info!(documents = left, "taking over views of a Go projector");
-            let started = Instant::now();
-            let events = self.replay(store).await?;
-            let adopted = self.adopt().await.map_err(away)?;
-            self.take_stock(store).await?;
-            tracing::info!(events, adopted, seconds = started.elapsed().as_secs(), "views taken over");
+            self.take_over_from(store, left).await?;
         }
         match newest {
             Some(newest) => self.remember(newest).await.map_err(away),
             None => Ok(()),
         }
+    }
+
+    async fn take_over_from(&self, store: &Db, unversioned: u64) -> Result<(), Outage> {
+        tracing::info!(unversioned, "taking over views of a Go projector");
+        let started = Instant::now();
+        let told =
+            |rebuilt: &Rebuilt| tracing::info!(events = rebuilt.events, total = rebuilt.total, "outbox read");
+        let rebuilt = self.rebuild(store, &AggregateKind::ALL, told).await?;
+        let mut adopted = 0;
+        for kind in AggregateKind::ALL {
+            adopted += self.adopt(kind).await?;
+        }
+        self.take_stock(store).await?;
+        for reason in &rebuilt.broken {
+            tracing::error!(%reason, "a view cannot be rebuilt");
+        }
+        let seconds = started.elapsed().as_secs();
+        tracing::info!(
+            events = rebuilt.events,
+            replaced = rebuilt.replaced,
+            adopted,
+            seconds,
+            "views taken over"
+        );
+        Ok(())
     }
 
     /// When the Go projector last wrote, by its own marks.
@@ -72,16 +92,6 @@ impl Projector {
         self.views.write(vec![Write::Upsert { collection: &TAKEOVERS, id, set: body }]).await.map(drop)
     }
 
-    /// Takes the versions away from documents that Go may have written into.
-    async fn unversion(&self) -> Result<(), ViewsError> {
-        let none: Fields =
-            [VERSION, REVISION, "applied"].map(|field| (field.to_owned(), Value::Null)).into_iter().collect();
-        for (_, collection) in views() {
-            self.views.update_where(collection, vec![(Vec::new(), none.clone())]).await?;
-        }
-        Ok(())
-    }
-
     async fn unversioned(&self) -> Result<u64, ViewsError> {
         let mut left = 0;
         for (_, collection) in views() {
@@ -90,44 +100,11 @@ impl Projector {
         Ok(left)
     }
 
-    /// Passes every row of the outbox through the gate; how many there were.
-    async fn replay(&self, store: &Db) -> Result<usize, Outage> {
-        let (mut after, mut passed) = (0, 0);
-        loop {
-            let rows = page(store, after).await.map_err(|error| Outage(error.to_string()))?;
-            let Some(last) = rows.last() else { return Ok(passed) };
-            after = last.id;
-            passed += rows.len();
-            self.apply(rows.into_iter().filter_map(|row| self.incoming(row)).collect()).await?;
-            tracing::info!(events = passed, "outbox replayed");
-        }
-    }
-
-    /// A row as the record that it became; one that is no event of a view is none of the projector's business here: its
-    /// record is dead-lettered when it comes from the log.
-    fn incoming(&self, row: OutboxRow) -> Option<Incoming> {
-        let at = (row.partition.unwrap_or(-1), row.offset.unwrap_or(-1));
-        let record = Outgoing::new(row, &self.topics).record();
-        let event_type = self.topics.event_type(&record.topic)?;
-        collection(event_type.aggregate())?;
-        let event = Event::decode(event_type, record.value.as_deref()).ok()?;
-        let record = Record {
-            topic: record.topic,
-            partition: at.0,
-            offset: at.1,
-            timestamp_ms: None,
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
-        };
-        Some(Incoming::new(event, record))
-    }
-
     /// Go's product service moves stock past the outbox, so that only the table knows what is left.
     async fn take_stock(&self, store: &Db) -> Result<(), Outage> {
         let mut after = 0;
         loop {
-            let rows = stocks(store, after).await.map_err(|error| Outage(error.to_string()))?;
+            let rows = stocks(store, after).await.map_err(store_away)?;
             let Some(last) = rows.last() else { return Ok(()) };
             after = last.id;
             let keys: Vec<Key> = rows.iter().map(|row| (AggregateKind::Product, row.id)).collect();
@@ -148,44 +125,6 @@ impl Projector {
             }
         }
     }
-
-    /// Documents whose creation the outbox does not have count as created, and go on from there; how many.
-    async fn adopt(&self) -> Result<u64, ViewsError> {
-        let created: Fields = [(VERSION.to_owned(), json!(1))].into_iter().collect();
-        let mut adopted = 0;
-        for (kind, collection) in views() {
-            self.bury_again(kind, collection).await?;
-            let update = (vec![no_version()], created.clone());
-            adopted += self.views.update_where(collection, vec![update]).await?;
-        }
-        Ok(adopted)
-    }
-
-    /// Deletes documents that Go has brought back after our deletion.
-    async fn bury_again(
-        &self,
-        kind: AggregateKind,
-        collection: &'static Collection,
-    ) -> Result<(), ViewsError> {
-        let mut after = None;
-        loop {
-            let sort = Sort::ascending("_id");
-            let query = Query { filters: vec![no_version()], sort, after: after.take(), limit: PAGE };
-            let ids: Vec<i64> =
-                self.views.find(collection, &query).await?.iter().filter_map(number).collect();
-            let Some(last) = ids.last() else { return Ok(()) };
-            after = Some((Scalar::Int(*last), DocId::Int(*last)));
-            let keys: Vec<Key> = ids.into_iter().map(|id| (kind, id)).collect();
-            let loaded = store::load(self.views.as_ref(), &keys).await?;
-            let dead = loaded.into_iter().filter(|(_, current)| current.deleted);
-            let deletes: Vec<Write> = dead
-                .map(|((_, id), _)| Write::Delete { collection, id: DocId::Int(id), guard: None })
-                .collect();
-            if !deletes.is_empty() {
-                self.views.write(deletes).await?;
-            }
-        }
-    }
 }
 
 /// The collections of the views.
@@ -195,13 +134,6 @@ fn views() -> impl Iterator<Item = (AggregateKind, &'static Collection)> {
 
 fn no_version() -> Filter {
     Filter::Missing(VERSION.to_owned())
-}
-
-fn number(document: &Document) -> Option<i64> {
-    match document.id {
-        DocId::Int(id) => Some(id),
-        DocId::Text(_) => None,
-    }
 }
 
 esteira_sql::row! {
@@ -225,9 +157,4 @@ async fn stocks(store: &Db, after: i64) -> Result<Vec<ProductRow>, sqlx::Error> 
         .fetch_all(&mut *c)
         .await
     })
-}
-
-async fn page(store: &Db, after: i64) -> Result<Vec<OutboxRow>, sqlx::Error> {
-    let mut reader = store.read().await?;
-    esteira_outbox::page(&mut reader.conn(), after, PAGE).await
 }

@@ -47,6 +47,15 @@ pub struct Discarding {
     pub reason: String,
 }
 
+impl Discarding {
+    pub fn checked(self) -> Result<String, Problem> {
+        if self.reason.trim().is_empty() {
+            return Err(Problem::invalid_field("reason", "must say why it is given up", &self.reason));
+        }
+        Ok(self.reason)
+    }
+}
+
 type Place = Path<(String, i32, i64)>;
 
 fn id(Path((topic, partition, offset)): Place) -> Result<LetterId, Problem> {
@@ -135,10 +144,8 @@ async fn redrive_all(
 async fn discard(
     State(admin): State<Admin>,
     place: Place,
-    JsonBody { value: Discarding { reason }, .. }: JsonBody<Discarding>,
+    JsonBody { value: wish, .. }: JsonBody<Discarding>,
 ) -> Result<Json<Letter>, Problem> {
-    if reason.trim().is_empty() {
-        return Err(Problem::invalid_field("reason", "must say why the letter is given up", &reason));
-    }
+    let reason = wish.checked()?;
     admin.letters.discard(&id(place)?, &reason).await.map(Json).map_err(of_dead_letters)
 }

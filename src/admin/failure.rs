@@ -3,10 +3,26 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use esteira_bus::Outage;
 use esteira_dead_letters::DeadLettersError;
+use esteira_query_api::JourneyError;
 use esteira_web::Problem;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub fn of_store(error: sqlx::Error) -> Problem {
+    Problem::unavailable("store_unavailable", "the write store is away", RETRY_AFTER).caused_by(&error)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub fn of_journey(error: JourneyError) -> Problem {
+    Problem::unavailable("engine_unavailable", error.to_string(), RETRY_AFTER).caused_by(&error)
+}
+
+pub fn of_outage(Outage(reason): Outage) -> Problem {
+    Problem::unavailable("engine_unavailable", reason, RETRY_AFTER)
+}
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 pub fn of_dead_letters(error: DeadLettersError) -> Problem {

@@ -7,6 +7,8 @@ mod access;
 mod client;
 mod dead_letters;
 mod failure;
+mod operations;
+mod outbox;
 mod stream;
 
 use std::sync::Arc;
@@ -29,6 +31,8 @@ use crate::platform::{Check, Engines};
 
 pub use client::Client;
 pub use dead_letters::RedriveWish;
+pub use operations::{RebuildWish, VerifyWish, ViewName};
+pub use outbox::StuckRow;
 pub use stream::Line;
 
 /// What the routes work on.
@@ -37,6 +41,7 @@ pub struct Admin {
     engines: Engines,
     settings: Settings,
     letters: DeadLetters,
+    projector: Arc<Projector>,
 }
 
 impl Admin {
@@ -44,19 +49,19 @@ impl Admin {
         let (db, log, views) = (engines.store()?, engines.log()?, engines.views()?);
         let topics = Topics::with_prefix(settings.topic_prefix.clone());
         let group = |name: &str| format!("{}{name}", settings.group_prefix);
-        let projector = Projector::new(
+        let projector = Arc::new(Projector::new(
             Arc::clone(views),
             Arc::clone(log),
             Some(db.clone()),
             topics.clone(),
             group(GROUP),
-        );
+        ));
         let products = ReactionStore::<Products>::new(db.clone(), topics.clone(), group(Products::GROUP));
         let orders = ReactionStore::<Orders>::new(db.clone(), topics.clone(), group(Orders::GROUP));
         let stores: Vec<Arc<dyn RetryStore>> =
-            vec![Arc::new(projector), Arc::new(products), Arc::new(orders)];
+            vec![Arc::clone(&projector) as Arc<dyn RetryStore>, Arc::new(products), Arc::new(orders)];
         let letters = DeadLetters { log: Arc::clone(log), topics, db: db.clone(), stores };
-        Ok(Self { engines: engines.clone(), settings: settings.clone(), letters })
+        Ok(Self { engines: engines.clone(), settings: settings.clone(), letters, projector })
     }
 
     /// The routes, under `/admin`, for whoever may use them.
@@ -66,7 +71,12 @@ impl Admin {
     }
 
     fn routes(self) -> OpenApiRouter {
-        OpenApiRouter::new().routes(routes!(doctor)).merge(dead_letters::routes()).with_state(self)
+        OpenApiRouter::new()
+            .routes(routes!(doctor))
+            .merge(dead_letters::routes())
+            .merge(outbox::routes())
+            .merge(operations::routes())
+            .with_state(self)
     }
 }
 

@@ -11,6 +11,8 @@ use esteira_dead_letters::{Cause, Filters, Letter, Progress, Redriven, Shown, St
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::print::print_json;
+use super::progress::Bar;
 use crate::admin::{Client, RedriveWish};
 
 /// What to do with dead letters.
@@ -200,14 +202,12 @@ async fn preview_all(client: &Client, filters: Filters) -> anyhow::Result<ExitCo
 }
 
 async fn redrive_all(client: &Client, wish: &RedriveWish) -> anyhow::Result<ExitCode> {
-    let told = |progress: Progress| {
-        let done = progress.handed_in + progress.refused;
-        if done.is_multiple_of(100) {
-            eprintln!("{done} of {}", progress.total);
-        }
-    };
-    let Progress { total, handed_in, refused, last_refusal } =
-        client.follow("/admin/dead-letters/redrive", wish, told).await?;
+    let bar = Bar::new("letters");
+    let told =
+        |progress: Progress| bar.at((progress.handed_in + progress.refused) as u64, progress.total as u64);
+    let done = client.follow("/admin/dead-letters/redrive", wish, told).await;
+    bar.end();
+    let Progress { total, handed_in, refused, last_refusal } = done?;
     println!("{handed_in} of {total} handed in, {refused} refused");
     if let Some(reason) = last_refusal {
         println!("the last refusal: {reason}");
@@ -260,9 +260,4 @@ fn name(state: State) -> &'static str {
 
 fn with_query(path: &str, query: &impl Serialize) -> anyhow::Result<String> {
     Ok(format!("{path}?{}", serde_urlencoded::to_string(query)?))
-}
-
-fn print_json(value: &impl Serialize) -> anyhow::Result<ExitCode> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(ExitCode::SUCCESS)
 }

@@ -4,8 +4,14 @@ mod config;
 pub mod dlq;
 mod doctor;
 mod healthcheck;
+pub mod outbox;
+mod print;
+mod progress;
+mod rebuild;
 mod run;
 mod topics;
+mod trace;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -33,6 +39,10 @@ pub async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Projector => run::run(settings, &[Role::Projector]).await,
         Command::Console => run::run(settings, &[Role::Console]).await,
         Command::Dlq(command) => dlq::dlq(&settings, *command).await,
+        Command::Outbox(command) => outbox::outbox(&settings, command).await,
+        Command::Rebuild { views } => rebuild::rebuild(&settings, views).await,
+        Command::Verify { repair, json } => verify::verify(&settings, repair, json).await,
+        Command::Trace { order, json } => trace::trace(&settings, order, json).await,
         Command::Topics => topics::topics(&settings).await,
         Command::Doctor => doctor::doctor(&settings).await,
         Command::Config => Ok(config::config(&settings)),

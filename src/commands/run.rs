@@ -33,7 +33,7 @@ pub async fn run(settings: Settings, roles: &[Role]) -> anyhow::Result<ExitCode>
 }
 
 async fn start(settings: Settings, roles: &[Role]) -> anyhow::Result<Platform> {
-    let needs = Needs::of(roles, &settings);
+    let needs = Needs::of(roles);
     // The cheapest checks first: a port that is taken must not cost a migration.
     let listeners = Listeners::bind(&settings, roles).await?;
     let engines = Engines::open(&settings, needs).await?;

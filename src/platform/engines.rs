@@ -26,6 +26,8 @@ const START_PAUSE: Duration = Duration::from_millis(250);
 #[expect(clippy::struct_excessive_bools, reason = "one for each engine, and whether they are shared")]
 pub struct Needs {
     pub store: bool,
+    /// The outbox, for what the read side tells beside its views; it must start without it.
+    pub tales: bool,
     pub log: bool,
     pub views: bool,
     /// Other processes need the same data: embedded engines will not do.
@@ -36,7 +38,7 @@ pub struct Needs {
 
 impl Default for Needs {
     fn default() -> Self {
-        Self { store: false, log: false, views: false, shared: false, patience: START_PATIENCE }
+        Self { store: false, tales: false, log: false, views: false, shared: false, patience: START_PATIENCE }
     }
 }
 
@@ -46,13 +48,11 @@ impl Needs {
         Self { store: true, log: true, views: true, ..Self::default() }
     }
 
-    pub fn of(roles: &[Role], settings: &Settings) -> Self {
+    pub fn of(roles: &[Role]) -> Self {
         let any = |wanted: &[Role]| roles.iter().any(|role| wanted.contains(role));
-        // A projector reads the outbox only to take over a Go projector's views, and says so where it cannot.
-        let outbox = any(&[Role::Projector]) && settings.mysql_dsn.is_some();
         Self {
-            store: outbox
-                || any(&[Role::Users, Role::Products, Role::Orders, Role::Dispatcher, Role::Console]),
+            store: any(&[Role::Users, Role::Products, Role::Orders, Role::Dispatcher, Role::Console]),
+            tales: any(&[Role::Query, Role::Projector]),
             log: any(&[Role::Products, Role::Orders, Role::Dispatcher, Role::Projector, Role::Console]),
             views: any(&[Role::Projector, Role::Query, Role::Console]),
             shared: roles.len() < Role::ALL.len(),
@@ -89,7 +89,13 @@ impl Engines {
         let lock =
             if missing.is_empty() { None } else { Some(Arc::new(DataLock::take(&settings.data_dir)?)) };
         Ok(Self {
-            store: if needs.store { Some(open_store(settings, needs.patience).await?) } else { None },
+            store: if needs.store {
+                Some(open_store(settings, needs.patience).await?)
+            } else if needs.tales {
+                store_for_tales(settings)
+            } else {
+                None
+            },
             log: if needs.log { Some(open_log(settings, needs.patience).await?) } else { None },
             views: if needs.views { Some(open_views(settings, needs.patience).await?) } else { None },
             _lock: lock,
@@ -128,6 +134,12 @@ impl Engines {
             store.close().await;
         }
     }
+}
+
+/// Connects at the first use.
+fn store_for_tales(settings: &Settings) -> Option<Db> {
+    let options = mysql_options(settings.mysql_dsn.as_ref()?);
+    Some(Db::mysql(MySqlSettings { options, connections: settings.mysql_pool }))
 }
 
 async fn open_store(settings: &Settings, patience: Duration) -> anyhow::Result<Db> {

@@ -9,8 +9,13 @@ use crate::platform::Platform;
 
 pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     let views = Arc::clone(platform.engines.views()?);
-    let state =
-        QueryState { views, wait: platform.settings.consistency_wait, projected: platform.projected() };
+    let state = QueryState {
+        views,
+        wait: platform.settings.consistency_wait,
+        projected: platform.projected(),
+        store: platform.engines.store().ok().cloned(),
+        topics: platform.topics(),
+    };
     platform.serve(Role::Query, router(state), API);
     Ok(())
 }

@@ -4,7 +4,7 @@ use esteira_testkit::eventually;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::platform::Platform;
+use super::harness::platform::Platform;
 
 struct Api {
     client: Client,

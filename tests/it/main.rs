@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../harness/mod.rs"]
+mod harness;
+
 mod api;
 mod belt;
-mod client;
-mod oracle;
-mod platform;
 mod start;
+mod tools;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use esteira_testkit::engine;
 
-use super::platform::{ALL, Platform, free_port};
+use super::harness::platform::{ALL, Platform, free_port};
 
 /// Runs the binary until it ends by itself.
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, Duration) {

@@ -24,8 +24,8 @@ pub async fn handled(
     Ok(found)
 }
 
-/// Marks `event_ids` as handled by `service`.
-pub(crate) async fn mark(
+/// Marks `event_ids` as handled by `service`; none of them may be marked already.
+pub async fn mark(
     conn: &mut Conn<'_>,
     service: &'static str,
     event_ids: &[&str],

@@ -15,7 +15,7 @@ mod service;
 pub use aggregates::{Aggregate, Aggregates, Changed, Receipt, Slot, Snapshot};
 pub use executor::{Executor, ExecutorSettings, Submitter};
 pub use idempotency::IdempotencyKey;
-pub use inbox::handled;
+pub use inbox::{handled, mark};
 pub use purge::purge;
 pub use schema::SCHEMA;
 pub use service::{Answer, Cause, CommandError, Dedup, Input, Service, WriteError};

@@ -16,6 +16,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const HOLD: Duration = Duration::from_mins(1);
 /// How often the handler may do what no record asks for.
 const TICK: Duration = Duration::from_millis(250);
+/// A batch that takes longer is a stall that somebody should look at.
+const STALL: Duration = Duration::from_secs(30);
 
 /// What a consumer group does with its records.
 #[async_trait]
@@ -109,7 +111,7 @@ impl Worker {
                 self.hold(stop, || self.handler.tick()).await?;
                 ticked = Instant::now();
             }
-            self.stage.ready();
+            self.stage.ready_for(STALL);
             wait = TICK;
         }
         Ok(())

@@ -10,12 +10,16 @@ mod record;
 mod replay;
 mod row;
 mod schema;
+mod stuck;
 
 pub use append::{NewEvent, append};
 pub use claim::{Mark, backlog, claim, delay, mark_failed, mark_published};
 pub use history::{HistoryEntry, history};
 pub use lease::{Lease, LeaseError, acquire, release};
 pub use record::{Key, Outgoing};
-pub use replay::page;
+pub use replay::{
+    Place, Published, count, histories, history_of, name_rows_of_go, published, unsequenced, with_history,
+};
 pub use row::OutboxRow;
 pub use schema::SCHEMA;
+pub use stuck::{Stuck, retry, skip, stuck};

@@ -2,7 +2,7 @@
 
 use esteira_sql::schema::{Index, Schema, Table, column};
 
-pub const SCHEMA: Schema = Schema { name: "outbox", version: 1, tables: &[OUTBOX, LEASES] };
+pub const SCHEMA: Schema = Schema { name: "outbox", version: 1, tables: &[OUTBOX, LEASES, SKIPPED] };
 
 const OUTBOX: Table = Table {
     name: "outbox",
@@ -36,6 +36,20 @@ const OUTBOX: Table = Table {
         },
         Index { name: "outbox_unprocessed", columns: "processed_at, id", unique: false },
     ],
+};
+
+/// Events that operators gave up.
+const SKIPPED: Table = Table {
+    name: "outbox_skipped",
+    columns: &[
+        column("outbox_id", "bigint not null primary key", "integer not null primary key"),
+        column("event_type", "varchar(64) not null", "text not null"),
+        column("payload", "longtext not null", "text not null"),
+        column("reason", "varchar(1024) not null", "text not null"),
+        column("skipped_at", "datetime(3) not null", "text not null"),
+    ],
+    primary_key: "",
+    indexes: &[],
 };
 
 const LEASES: Table = Table {

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
+use esteira_aggregate::{handled, mark};
 use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
 use esteira_bus::{Outage, Record};
 use esteira_events::{Event, Topics};
-use esteira_sql::Db;
+use esteira_sql::{Db, Timestamp};
 
 use crate::parked::{self, Parked};
 use crate::reactions::{React, store};
@@ -31,6 +32,16 @@ impl<S: React> ReactionStore<S> {
             .event_type(&record.topic)
             .ok_or_else(|| format!("topic {} carries no event that is known here", record.topic))?;
         Event::decode(event_type, record.value.as_deref()).map_err(|error| error.to_string())
+    }
+
+    /// Marks `event` as handled, so that it is not tried when it comes again, also at another place.
+    async fn mark_handled(&self, event: &Event) -> Result<(), sqlx::Error> {
+        let event_id = event.meta.event_id.to_string();
+        let mut tx = self.db.begin().await?;
+        if handled(&mut tx.conn(), S::NAME, &[event_id.as_str()]).await?.is_empty() {
+            mark(&mut tx.conn(), S::NAME, &[event_id.as_str()], Timestamp::now()).await?;
+        }
+        tx.commit().await
     }
 
     async fn save(&self, parked: &Parked) -> Result<(), Outage> {
@@ -70,8 +81,11 @@ impl<S: React> RetryStore for ReactionStore<S> {
         Ok(self.save(&Parked::due(&self.group, record)).await?)
     }
 
-    /// The row stays, so that the record is not tried again when it comes again.
+    /// The row stays too: of a record that is no event there is nothing else to know it by.
     async fn discard(&self, record: &Record, reason: &str) -> Result<(), Outage> {
+        if let Ok(event) = self.event_of(record) {
+            self.mark_handled(&event).await.map_err(|error| store(&error))?;
+        }
         let discarded =
             Parked { state: parked::DISCARDED.to_owned(), ..Parked::dead(&self.group, record, reason) };
         self.save(&discarded).await
@@ -84,7 +98,7 @@ impl<S: React> RetryStore for ReactionStore<S> {
         };
         let mut reader = self.db.read().await.map_err(|error| store(&error))?;
         let event_id = event.meta.event_id.to_string();
-        let handled = esteira_aggregate::handled(&mut reader.conn(), S::NAME, &[event_id.as_str()])
+        let handled = handled(&mut reader.conn(), S::NAME, &[event_id.as_str()])
             .await
             .map_err(|error| store(&error))?;
         if S::react(&event).is_none() || !handled.is_empty() {

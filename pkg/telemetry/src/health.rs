@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -56,11 +57,13 @@ struct Condition {
     state: State,
     reason: Option<String>,
     since: DateTime<Utc>,
+    /// Until when it counts as ready without another word.
+    due: Option<(Instant, Duration)>,
 }
 
 impl Stage {
     fn starting(name: String) -> Self {
-        let condition = Condition { state: State::Starting, reason: None, since: Utc::now() };
+        let condition = Condition { state: State::Starting, reason: None, since: Utc::now(), due: None };
         Self { name: name.into(), condition: Arc::new(Mutex::new(condition)) }
     }
 
@@ -74,6 +77,12 @@ impl Stage {
         if let Some(left) = self.enter(State::Ready, None) {
             tracing::info!(stage = %self.name, after = %left.state, "stage ready");
         }
+    }
+
+    /// It does its work, and says so again within `limit`: a loop that hangs is not ready, whatever it said last.
+    pub fn ready_for(&self, limit: Duration) {
+        self.ready();
+        lock(&self.condition).due = Some((Instant::now() + limit, limit));
     }
 
     /// It waits for something outside (a store, a broker, a lease) and goes on by itself.
@@ -94,8 +103,16 @@ impl Stage {
 
     /// What it says now.
     pub fn report(&self) -> StageReport {
-        let Condition { state, reason, since } = lock(&self.condition).clone();
-        StageReport { name: self.name.to_string(), state, reason, since }
+        let Condition { state, reason, since, due } = lock(&self.condition).clone();
+        let name = self.name.to_string();
+        match due {
+            Some((due, limit)) if state == State::Ready && due < Instant::now() => {
+                let silent = (limit + due.elapsed()).as_secs();
+                let reason = Some(format!("no progress for {silent} s: it hangs in one piece of work"));
+                StageReport { name, state: State::Stalled, reason, since }
+            }
+            _ => StageReport { name, state, reason, since },
+        }
     }
 
     /// Returns the condition that was left, if this is a change of state. A new reason alone replaces the old one silently.
@@ -107,7 +124,7 @@ impl Stage {
             }
             return None;
         }
-        let entered = Condition { state, reason: reason.map(str::to_owned), since: Utc::now() };
+        let entered = Condition { state, reason: reason.map(str::to_owned), since: Utc::now(), due: None };
         Some(std::mem::replace(&mut *condition, entered))
     }
 }
@@ -122,6 +139,8 @@ pub enum State {
     Ready,
     /// Waiting for something outside; goes on by itself.
     Paused,
+    /// It said that it is at work, and nothing since.
+    Stalled,
     /// Stopped; an operator has to act.
     Failed,
 }
@@ -132,6 +151,7 @@ impl fmt::Display for State {
             Self::Starting => "starting",
             Self::Ready => "ready",
             Self::Paused => "paused",
+            Self::Stalled => "stalled",
             Self::Failed => "failed",
         })
     }
@@ -145,7 +165,7 @@ pub struct StageReport {
     pub name: String,
     /// Its state.
     pub state: State,
-    /// Why it is paused or failed.
+    /// Why it is paused, stalled or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When it entered this state.
@@ -190,6 +210,23 @@ mod tests {
         let second = stage.report();
         assert_eq!(first.since, second.since);
         assert_eq!(second.reason.as_deref(), Some("kafka is away"));
+    }
+
+    #[test]
+    fn a_stage_that_says_nothing_for_too_long_is_stalled_until_it_speaks_again() {
+        let health = Health::new();
+        let stage = health.stage("projector");
+        stage.ready_for(Duration::ZERO);
+        while stage.report().state == State::Ready {
+            std::thread::yield_now();
+        }
+        assert!(!health.is_ready());
+        assert!(stage.report().reason.is_some_and(|reason| reason.contains("no progress")));
+        stage.ready_for(Duration::from_hours(1));
+        assert!(health.is_ready());
+        stage.paused("kafka is away");
+        stage.ready();
+        assert!(health.is_ready());
     }
 
     #[test]

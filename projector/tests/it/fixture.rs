@@ -6,7 +6,7 @@ use esteira_bus::{EmbeddedLog, Handler, Log, Record, TopicSpec, original};
 use esteira_events::Topics;
 use esteira_projector::{GROUP, Projector, TOPICS};
 use esteira_sql::Db;
-use esteira_sql::schema::{Schema, Table, column, migrate};
+use esteira_sql::schema::migrate;
 use esteira_views::{
     ALL_COLLECTIONS, Collection, DocId, Document, Filter, MongoViews, ORDERS, OrderView, PARKED, PRODUCTS,
     ProductView, Query, Sort, SqliteViews, USERS, UserView, Views, from_document,
@@ -15,22 +15,6 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::hooks::Hooked;
-
-/// What the projector reads of the product service's table.
-const PRODUCTS_TABLE: Schema = Schema {
-    name: "products",
-    version: 1,
-    tables: &[Table {
-        name: "products",
-        columns: &[
-            column("id", "bigint primary key", "integer primary key"),
-            column("version", "bigint not null", "integer not null"),
-            column("stock", "bigint not null", "integer not null"),
-        ],
-        primary_key: "",
-        indexes: &[],
-    }],
-};
 
 #[derive(Clone)]
 pub(crate) struct Fixture {
@@ -78,7 +62,9 @@ impl Fixture {
     /// With an empty outbox.
     pub(crate) async fn with_outbox(mut self) -> Self {
         let store = Db::sqlite(&self.directory.path().join("store.db")).await.unwrap();
-        migrate(&store, &[esteira_outbox::SCHEMA, PRODUCTS_TABLE]).await.unwrap();
+        let tables =
+            [esteira_outbox::SCHEMA, esteira_users::SCHEMA, esteira_products::SCHEMA, esteira_orders::SCHEMA];
+        migrate(&store, &tables).await.unwrap();
         self.store = Some(store);
         self
     }

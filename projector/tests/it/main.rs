@@ -13,6 +13,8 @@ mod hooks;
 mod oracle;
 mod orders_of_arrival;
 mod product_facets;
+mod rebuild;
+mod redrive;
 mod restarts;
 mod retries;
 mod takeover;

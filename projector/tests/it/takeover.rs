@@ -47,7 +47,7 @@ impl Fixture {
     }
 
     /// Appends to the outbox, as Go does: its rows name neither aggregate nor sequence.
-    async fn outbox(&self, events: &[Event]) {
+    pub(crate) async fn outbox(&self, events: &[Event]) {
         let mut tx = self.store.as_ref().unwrap().begin().await.unwrap();
         for event in events {
             on!(&mut tx.conn(), c => {
@@ -181,7 +181,8 @@ async fn the_stock_that_go_moved_past_the_outbox_comes_from_the_table(fixture: F
     let fixture = fixture.with_outbox().await;
     fixture.outbox(&[event(0, product_created(1, 9)), event(0, product_created(2, 9))]).await;
     fixture.outbox(&[event(2, product_updated(2, 5))]).await;
-    fixture.rows("insert into products (id, version, stock) values (1, 1, 4), (2, 1, 4)").await;
+    fixture.rows("insert into products (id, name, price, stock, created_at, version) \
+             values (1, 'a', 100, 4, '2026-11-22T12:43:09.055Z', 1), (2, 'b', 100, 4, '2026-11-22T12:43:09.055Z', 1)").await;
     fixture.put(&PRODUCTS, 1, json!({ "name": "product 1", "stock": 4 })).await;
     fixture.take_over().await;
     // Of the second one a later event says what is left.

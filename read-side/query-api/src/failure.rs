@@ -5,7 +5,19 @@ use std::time::Duration;
 use esteira_views::ViewsError;
 use esteira_web::Problem;
 
+use crate::journey::JourneyError;
+
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+pub(crate) fn journey_problem(error: JourneyError) -> Problem {
+    match error {
+        JourneyError::Views(error) => store_problem(error),
+        JourneyError::Store(error) => {
+            Problem::unavailable("store_unavailable", "the write store is away", RETRY_AFTER)
+                .caused_by(&error)
+        }
+    }
+}
 
 /// An outage is a 503; a refused query is a fault of this service, because parameters are checked before.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` wants")]

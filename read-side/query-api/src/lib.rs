@@ -2,6 +2,7 @@
 
 mod consistency;
 mod failure;
+mod journey;
 mod list;
 mod resources;
 mod state;
@@ -9,6 +10,7 @@ mod state;
 use esteira_web::ApiInfo;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use journey::{Journey, JourneyError, Step, StepState, Waiting, journey};
 pub use state::QueryState;
 
 /// What the OpenAPI document says of this service, for [`esteira_web::mount`].

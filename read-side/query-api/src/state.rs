@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use esteira_events::Topics;
+use esteira_sql::Db;
 use esteira_views::Views;
 use tokio::sync::watch;
 
@@ -16,11 +18,14 @@ pub struct QueryState {
     pub wait: Duration,
     /// Changes whenever the projector of this process has written, so that waiting requests look at once.
     pub projected: Option<watch::Receiver<u64>>,
+    /// Where the outbox is, for journeys; a query service without `MYSQL_DSN` tells none.
+    pub store: Option<Db>,
+    pub topics: Topics,
 }
 
 impl QueryState {
     /// Waits up to 2 s and looks by itself, for a projector in another process.
     pub fn new(views: Arc<dyn Views>) -> Self {
-        Self { views, wait: WAIT, projected: None }
+        Self { views, wait: WAIT, projected: None, store: None, topics: Topics::default() }
     }
 }

@@ -15,7 +15,7 @@ use esteira_bus::{Log, Pauses};
 use esteira_events::Topics;
 use esteira_outbox::{Lease, LeaseError, acquire, release};
 use esteira_sql::Db;
-use esteira_telemetry::Stage;
+use esteira_telemetry::{Stage, State};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 const LEASE: &str = "dispatcher";
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A page that takes longer is a stall that somebody should look at.
+const STALL: Duration = Duration::from_secs(30);
 
 /// How a dispatcher works.
 #[derive(Clone, Debug)]
@@ -75,7 +77,7 @@ impl Dispatcher {
                 }
                 Ok(None) => {
                     // A standby does its work by waiting.
-                    self.stage.ready();
+                    self.stage.ready_for(STALL.max(self.settings.lease_ttl));
                     sleep(self.settings.lease_ttl / 4, &stop).await;
                 }
                 Err(error) => {
@@ -93,7 +95,7 @@ impl Dispatcher {
         while !stop.is_cancelled() {
             match self.sweep(&mut lease, stop).await {
                 Ok(0) => {
-                    self.stage.ready();
+                    self.stage.ready_for(STALL.max(2 * self.settings.poll_interval));
                     pauses.reset();
                     tokio::select! {
                         () = self.committed.notified() => {}
@@ -101,7 +103,7 @@ impl Dispatcher {
                     }
                 }
                 Ok(_) => {
-                    self.stage.ready();
+                    self.stage.ready_for(STALL);
                     pauses.reset();
                     polls.reset();
                 }
@@ -144,6 +146,9 @@ impl Dispatcher {
 
     /// Renews the lease where too little of it is left for a send.
     async fn keep(&self, lease: &mut Lease) -> Result<(), SweepError> {
+        if self.stage.report().state == State::Ready {
+            self.stage.ready_for(STALL);
+        }
         if lease.remaining() < self.settings.send_margin + self.settings.lease_ttl / 3 {
             lease.renew(&self.db).await?;
         }

@@ -1,7 +1,10 @@
 //! Dead letters: golden JSON, and back again.
 
-use chrono::{DateTime, Utc};
-use esteira_bus::{DlqDecodeError, ErrorClass, Failure, Header, NewRecord, Record, dead_letter, original};
+use chrono::{DateTime, TimeDelta, Utc};
+use esteira_bus::{
+    DeadLetter, DlqDecodeError, ErrorClass, Failure, Header, LetterId, NewRecord, Record, dead_letter,
+    next_attempt, original,
+};
 use proptest::prelude::*;
 
 use crate::serialization::records;
@@ -128,7 +131,140 @@ fn what_is_no_dead_letter_is_refused() {
     assert!(matches!(original(&letter), Err(DlqDecodeError::Header("dlq_header_count"))));
 }
 
+/// At partition 3, offset 900 of the queue.
+fn at_its_place(letter: NewRecord) -> Record {
+    Record { partition: 3, ..stored(letter) }
+}
+
+#[test]
+fn a_letter_of_ours_tells_its_record_and_how_it_failed() {
+    let record = record(Some(b"{"));
+    let letter = DeadLetter::read(&at_its_place(dead_letter(&record, &failure("no such user")))).unwrap();
+    let expected = DeadLetter {
+        id: LetterId { topic: "order.created.dlq".to_owned(), partition: 3, offset: 900 },
+        original: record,
+        error: "no such user".to_owned(),
+        dead_at: Some(now()),
+        group: Some("query-consumer".to_owned()),
+        attempts: Some(6),
+        class: Some("failed".to_owned()),
+        first_failure: DateTime::from_timestamp_millis(1_795_351_352_000),
+    };
+    assert_eq!(letter, expected);
+}
+
+/// Headers that the record brought along, such as those of an earlier dead letter, say nothing about this one.
+#[test]
+fn what_a_record_says_itself_is_not_taken_for_what_we_say_of_it() {
+    let mut record = record(Some(b"{"));
+    record.headers.extend([Header::text("dlq_group", "another"), Header::text("dlq_attempts", "many")]);
+    let letter = DeadLetter::read(&at_its_place(dead_letter(&record, &failure("x")))).unwrap();
+    assert_eq!((letter.group.as_deref(), letter.attempts), (Some("query-consumer"), Some(6)));
+    assert_eq!(letter.original, record);
+}
+
+fn go_letter(partition: i32) -> Record {
+    let value = include_bytes!("golden/dlq_go.json").to_vec();
+    Record { topic: "order.canceled.dlq".to_owned(), partition, offset: 41, ..record(Some(&value)) }
+}
+
+#[test]
+fn a_go_letter_tells_no_group_and_its_record_has_a_place_of_its_own() {
+    let letter = DeadLetter::read(&go_letter(2)).unwrap();
+    assert_eq!(
+        (letter.error.as_str(), letter.original.topic.as_str()),
+        ("failed to process", "order.canceled")
+    );
+    assert_eq!(letter.dead_at, Some("2026-11-22T12:44:48.123456789Z".parse().unwrap()));
+    assert_eq!((letter.group, letter.attempts, letter.class, letter.first_failure), (None, None, None, None));
+    // No record that was consumed is at such a place, and no two letters are of one record.
+    assert_eq!(letter.original.position(), DeadLetter::read(&go_letter(2)).unwrap().original.position());
+    let places: std::collections::BTreeSet<_> = (0..12)
+        .map(|partition| {
+            let original = DeadLetter::read(&go_letter(partition)).unwrap().original;
+            assert!(original.partition < 0);
+            (original.partition, original.offset)
+        })
+        .collect();
+    assert_eq!(places.len(), 12);
+}
+
+#[test]
+fn a_letter_that_does_not_say_when_it_was_written_is_as_old_as_its_record_in_the_queue() {
+    for value in [
+        r#"{"original_topic":"t","original_event":"{}"}"#,
+        r#"{"original_topic":"t","original_event":"{}","timestamp":"yesterday","error_message":""}"#,
+    ] {
+        let letter = DeadLetter::read(&record(Some(value.as_bytes()))).unwrap();
+        assert_eq!(letter.dead_at, DateTime::from_timestamp_millis(1_795_351_351_000));
+        assert_eq!(letter.error, "");
+    }
+}
+
+#[test]
+fn garbage_in_a_queue_is_no_letter() {
+    let refused = |letter: &Record| DeadLetter::read(letter).unwrap_err();
+    assert!(matches!(refused(&record(None)), DlqDecodeError::Empty));
+    assert!(matches!(refused(&record(Some(b"\xff"))), DlqDecodeError::Json(_)));
+    assert!(matches!(refused(&record(Some(br#"{"original_topic":"t"}"#))), DlqDecodeError::NoOriginal));
+    for name in ["dlq_attempts", "dlq_first_failure", "dlq_header_count", "dlq_offset", "dlq_partition"] {
+        for wrong in [Some(b"x".to_vec()), Some(vec![0xff]), Some(b"99999999999999999999".to_vec()), None] {
+            let mut letter = at_its_place(dead_letter(&record(None), &failure("x")));
+            letter.headers.iter_mut().filter(|header| header.name == name).for_each(|header| {
+                header.value.clone_from(&wrong);
+            });
+            assert!(matches!(refused(&letter), DlqDecodeError::Header(header) if header == name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_letter_is_named_by_its_place_in_the_queue() {
+    for text in ["order.paid.dlq/0/12", "shop.order.paid.dlq/11/0", "a/b.dlq/1/9223372036854775807"] {
+        assert_eq!(text.parse::<LetterId>().unwrap().to_string(), text);
+    }
+    for text in [
+        "",
+        "order.paid/0/12",
+        "order.paid.dlq",
+        "order.paid.dlq/0",
+        "order.paid.dlq/0/",
+        "order.paid.dlq/-1/3",
+        "order.paid.dlq/1/-3",
+        "order.paid.dlq/1/x",
+        "order.paid.dlq/99999999999/1",
+        "order.paid.dlq/1/2/3",
+    ] {
+        let refused = text.parse::<LetterId>().unwrap_err();
+        assert!(refused.contains(&format!("{text:?} is not a dead letter")), "{refused}");
+    }
+}
+
+#[test]
+fn a_record_is_tried_again_after_1_2_4_8_and_16_seconds_and_then_given_up() {
+    for (attempts, seconds) in [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16)] {
+        assert_eq!(next_attempt(attempts, now()), Some(now() + TimeDelta::seconds(seconds)));
+    }
+    for attempts in [0, 6, 7, 64, u32::MAX] {
+        assert_eq!(next_attempt(attempts, now()), None);
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_letter_says_what_was_written_into_it(record in records(), error in any::<String>()) {
+        let letter = DeadLetter::read(&at_its_place(dead_letter(&record, &failure(&error)))).unwrap();
+        prop_assert!(error.starts_with(&letter.error));
+        prop_assert_eq!(letter.original, record);
+    }
+
+    #[test]
+    fn no_text_is_two_letters(text in any::<String>()) {
+        if let Ok(id) = text.parse::<LetterId>() {
+            prop_assert_eq!(id.to_string().parse::<LetterId>(), Ok(id));
+        }
+    }
+
     #[test]
     fn every_record_comes_back_as_it_left(record in records(), error in any::<String>()) {
         let letter = stored(dead_letter(&record, &failure(&error)));

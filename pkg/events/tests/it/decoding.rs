@@ -1,6 +1,6 @@
 //! What is no event is an error, and never a panic.
 
-use esteira_events::{DecodeError, Event, EventType};
+use esteira_events::{DecodeError, Event, EventType, Payload};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,7 +9,12 @@ use crate::samples;
 /// A sample of `event_type` with `field` set to `value`, or removed.
 fn decoded_with(event_type: EventType, field: &str, value: Option<Value>) -> Result<Event, DecodeError> {
     let sample = samples::all().into_iter().find(|sample| sample.event.event_type() == event_type).unwrap();
-    let mut event: Value = serde_json::from_str(&sample.event.encode().unwrap()).unwrap();
+    sample_with(&sample.event, field, value)
+}
+
+fn sample_with(sample: &Event, field: &str, value: Option<Value>) -> Result<Event, DecodeError> {
+    let event_type = sample.event_type();
+    let mut event: Value = serde_json::from_str(&sample.encode().unwrap()).unwrap();
     match value {
         Some(value) => event[field] = value,
         None => drop(event.as_object_mut().unwrap().remove(field)),
@@ -71,7 +76,7 @@ fn every_field_of_a_payload_has_its_type() {
         let envelope = ["event_id", "occurred_at", "sequence", "schema_version"];
         let fields = event.as_object().unwrap().keys().filter(|field| !envelope.contains(&field.as_str()));
         for field in fields {
-            let refused = decoded_with(sample.event.event_type(), field, Some(json!({ "wrong": [true] })));
+            let refused = sample_with(&sample.event, field, Some(json!({ "wrong": [true] })));
             assert!(matches!(refused, Err(DecodeError::Json { .. })), "{} {field}", sample.name);
         }
     }
@@ -83,6 +88,55 @@ fn an_event_of_another_topic_is_no_event_of_this_one() {
     for event_type in [EventType::UserCreated, EventType::OrderCreated, EventType::StockReserved] {
         assert!(matches!(Event::decode(event_type, Some(paid.as_bytes())), Err(DecodeError::Json { .. })));
     }
+}
+
+#[test]
+fn a_skipped_event_is_of_the_topic_that_it_stands_on() {
+    for event_type in EventType::ALL {
+        let skipped = samples::skipped(event_type).event;
+        let value = skipped.encode().unwrap();
+        assert_eq!(value, samples::skipped(EventType::OrderPaid).event.encode().unwrap());
+        let read = Event::decode(event_type, Some(value.as_bytes())).unwrap();
+        assert_eq!(read, skipped);
+        assert_eq!((read.event_type(), read.aggregate_id(), read.sequence()), (event_type, 7, Some(3)));
+    }
+}
+
+#[test]
+fn what_is_no_event_is_told_of_as_if_there_were_no_skipped_ones() {
+    for event_type in EventType::ALL {
+        let error = |field: &str, value: Option<Value>| {
+            decoded_with(event_type, field, value).map_or_else(|error| error.to_string(), |_| String::new())
+        };
+        let sample =
+            samples::all().into_iter().find(|sample| sample.event.event_type() == event_type).unwrap();
+        let event: Value = serde_json::from_str(&sample.event.encode().unwrap()).unwrap();
+        let first = event.as_object().unwrap().keys().find(|name| {
+            ["user", "user_id", "product", "product_id", "order", "order_id"].contains(&name.as_str())
+        });
+        let first = first.unwrap();
+        let missing = error(first, None);
+        assert!(
+            missing.starts_with(&format!("not a {event_type} event: missing field `{first}`")),
+            "{missing}"
+        );
+        let wrong = error(first, Some(json!([true])));
+        assert!(wrong.contains("invalid"), "{wrong}");
+    }
+    for no_skip in [json!({}), json!({"aggregate_id": 7}), json!({"aggregate_id": "7", "reason": "x"})] {
+        let mut value: Value =
+            serde_json::from_str(&samples::skipped(EventType::OrderPaid).event.encode().unwrap()).unwrap();
+        value["skipped"] = no_skip;
+        let refused = Event::decode(EventType::OrderPaid, Some(value.to_string().as_bytes())).unwrap_err();
+        assert!(refused.to_string().contains("missing field `order_id`"), "{refused}");
+    }
+}
+
+#[test]
+fn an_event_that_says_skipped_too_is_that_event() {
+    let skipped = json!({"aggregate_id": 9, "reason": "x"});
+    let paid = decoded_with(EventType::OrderPaid, "skipped", Some(skipped)).unwrap();
+    assert!(matches!(paid.payload, Payload::OrderPaid(_)));
 }
 
 /// Any JSON, with the names that events have among its fields.
@@ -121,6 +175,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         "unit_price",
         "requested",
         "available",
+        "skipped",
+        "aggregate_id",
     ]);
     leaf.prop_recursive(4, 64, 12, move |inner| {
         prop_oneof![

@@ -3,14 +3,15 @@
 use esteira_events::{
     Event, EventMeta, EventType, ItemData, OrderCanceled, OrderCreated, OrderData, OrderDeleted, OrderId,
     OrderPaid, OrderStatus, OrderUpdated, Payload, ProductChanged, ProductData, ProductDeleted, ProductId,
-    Reservation, Shortage, StockMoved, StockRejected, UserChanged, UserData, UserDeleted, UserId,
+    Reservation, Shortage, Skipped, SkippedEvent, StockMoved, StockRejected, UserChanged, UserData,
+    UserDeleted, UserId,
 };
 use esteira_sql::{Money, Timestamp};
 use uuid::Uuid;
 
 /// An event with the golden file that it is.
 pub(crate) struct Sample {
-    /// `<event type>` or, without its optional fields, `<event type>.least`.
+    /// `<event type>` or, without its optional fields, `<event type>.least`; `skipped` is of any type.
     pub(crate) name: String,
     pub(crate) event: Event,
 }
@@ -22,7 +23,15 @@ pub(crate) fn all() -> Vec<Sample> {
         .iter()
         .filter(|event_type| payload(**event_type, false) != payload(**event_type, true));
     full.chain(least.map(|event_type| sample(format!("{event_type}.least"), payload(*event_type, false))))
+        .chain([skipped(EventType::OrderPaid)])
         .collect()
+}
+
+/// What stands in the place of an event of that type that an operator gave up.
+pub(crate) fn skipped(event_type: EventType) -> Sample {
+    let reason = "made by a faulty import".to_owned();
+    let skipped = SkippedEvent { event_type, aggregate_id: 7, reason };
+    sample("skipped".to_owned(), Payload::Skipped(Skipped { skipped }))
 }
 
 fn sample(name: String, payload: Payload) -> Sample {

@@ -4,5 +4,6 @@
 
 mod fixture;
 mod outages;
+mod redrive;
 mod retries;
 mod service;

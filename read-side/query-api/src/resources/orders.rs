@@ -11,6 +11,8 @@ use utoipa_axum::routes;
 
 use super::one;
 use crate::consistency::wait_for;
+use crate::failure::journey_problem;
+use crate::journey::{Journey, journey};
 use crate::list::{Filters, ListRequest, PageParams, Params, SortKind, Sortable, amounts, page};
 use crate::state::QueryState;
 use body::OrderBody;
@@ -18,7 +20,7 @@ use body::OrderBody;
 const STATUSES: [&str; 6] = ["CREATED", "PAID", "PROCESSING", "SHIPPED", "DELIVERED", "CANCELED"];
 
 pub(super) fn routes() -> OpenApiRouter<QueryState> {
-    OpenApiRouter::new().routes(routes!(list_orders)).routes(routes!(get_order))
+    OpenApiRouter::new().routes(routes!(list_orders)).routes(routes!(get_order)).routes(routes!(get_journey))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -139,4 +141,16 @@ async fn get_order(
     let view: OrderView = one(&state, &ORDERS, "order", id, token).await?;
     let version = view.version;
     Ok(Reply::ok(OrderBody::from(view)).etag(version))
+}
+
+/// What happened to an order: its events, how far each has come, and what waits. It reads the outbox, so a query service
+/// tells it only where `MYSQL_DSN` is set.
+#[utoipa::path(get, path = "/orders/{id}/journey", tag = "orders", params(PathId),
+    responses((status = 200, body = Journey), ReadProblems))]
+async fn get_journey(State(state): State<QueryState>, PathId(id): PathId) -> Result<Json<Journey>, Problem> {
+    let store = state.store.as_ref().ok_or_else(|| {
+        Problem::not_found("no_journeys", "this query service has no write store: set MYSQL_DSN")
+    })?;
+    let found = journey(store, state.views.as_ref(), &state.topics, id).await.map_err(journey_problem)?;
+    found.map(Json).ok_or_else(|| Problem::not_found("order_not_found", format!("order {id} not found")))
 }

@@ -44,17 +44,46 @@ pub struct Platform {
     pub engines: Engines,
     pub topic_prefix: String,
     variables: BTreeMap<String, String>,
-    processes: BTreeMap<String, (Child, u16)>,
+    /// What one process has besides.
+    own: BTreeMap<String, BTreeMap<String, String>>,
+    processes: BTreeMap<String, Child>,
+    /// Where a process listens, also after its next start.
+    doors: BTreeMap<String, u16>,
     directory: TempDir,
+}
+
+/// Where the engines are: DSN, brokers and URI, perhaps behind a proxy.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    pub mysql: String,
+    pub kafka: String,
+    pub mongo: String,
+}
+
+impl Addresses {
+    /// Of the engines that tests run on, if they are to be had.
+    pub fn from_env() -> Option<Self> {
+        Some(Self {
+            mysql: engine("MySQL", "MYSQL_DSN")?,
+            kafka: engine("Kafka", "KAFKA_BROKERS")?,
+            mongo: engine("MongoDB wire", "MONGO_URI")?,
+        })
+    }
 }
 
 impl Platform {
     /// Everything in one process, on files.
     pub async fn embedded() -> Self {
+        let mut platform = Self::files();
+        platform.start(ALL).await;
+        platform
+    }
+
+    /// As [`Self::embedded`], with nothing started yet.
+    pub fn files() -> Self {
         let mut platform = Self::new(BTreeMap::new(), |directory| Engines::Files(directory.join("data")), "");
         let data = platform.directory.path().join("data").display().to_string();
         platform.variables.insert("ESTEIRA_DATA_DIR".into(), data);
-        platform.start(ALL).await;
         platform
     }
 
@@ -63,31 +92,35 @@ impl Platform {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (Some(dsn), Some(brokers), Some(mongo)) = (
-            engine("MySQL", "MYSQL_DSN"),
-            engine("Kafka", "KAFKA_BROKERS"),
-            engine("MongoDB wire", "MONGO_URI"),
-        ) else {
-            return;
-        };
+        let Some(addresses) = Addresses::from_env() else { return };
+        let roles = ROLES.iter().chain(&SECOND).copied().collect::<Vec<_>>();
+        Self::on(addresses.clone(), addresses, async move |mut platform: Self| {
+            platform.start_all(&roles).await;
+            test(platform).await;
+        })
+        .await;
+    }
+
+    /// Runs `test` with a platform whose processes find the engines at `addresses`, and the oracle at `direct`.
+    /// Nothing is started yet.
+    pub async fn on<F>(addresses: Addresses, direct: Addresses, test: impl FnOnce(Self) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         with_mysql(async move |test_db: TestDb| {
             let name = database(&test_db);
             let prefix = format!("{name}.");
-            let mongo_uri = with_database(&mongo, &name);
             let variables = BTreeMap::from([
-                ("MYSQL_DSN".to_owned(), with_database(&dsn, &name)),
-                ("KAFKA_BROKERS".to_owned(), brokers.clone()),
-                ("MONGO_URI".to_owned(), mongo_uri.clone()),
+                ("MYSQL_DSN".to_owned(), with_database(&addresses.mysql, &name)),
+                ("KAFKA_BROKERS".to_owned(), addresses.kafka),
+                ("MONGO_URI".to_owned(), with_database(&addresses.mongo, &name)),
                 ("ESTEIRA_TOPIC_PREFIX".to_owned(), prefix.clone()),
                 ("ESTEIRA_GROUP_PREFIX".to_owned(), prefix.clone()),
                 ("ESTEIRA_LEASE_TTL".to_owned(), "6s".to_owned()),
             ]);
-            let engines = Engines::Servers { db: test_db.db.clone(), brokers, mongo_uri };
-            let mut platform = Self::new(variables, |_| engines, &prefix);
-            for role in ROLES.iter().chain(&SECOND) {
-                platform.start(role).await;
-            }
-            test(platform).await;
+            let mongo_uri = with_database(&direct.mongo, &name);
+            let engines = Engines::Servers { db: test_db.db.clone(), brokers: direct.kafka, mongo_uri };
+            test(Self::new(variables, |_| engines, &prefix)).await;
         })
         .await;
     }
@@ -116,36 +149,66 @@ impl Platform {
         let directory = tempfile::tempdir().unwrap();
         let engines = engines(directory.path());
         let topic_prefix = topic_prefix.to_owned();
-        Self { ports, engines, topic_prefix, variables, processes: BTreeMap::new(), directory }
+        let (own, processes) = (BTreeMap::new(), BTreeMap::new());
+        let doors = BTreeMap::from([
+            (ALL.to_owned(), ports.users),
+            ("user-service".to_owned(), ports.users),
+            ("product-service".to_owned(), ports.products),
+            ("order-service".to_owned(), ports.orders),
+            ("query-service".to_owned(), ports.query),
+        ]);
+        Self { ports, engines, topic_prefix, variables, own, processes, doors, directory }
     }
 
-    /// Starts `role` and waits until it is ready.
-    pub async fn start(&mut self, role: &str) {
-        let port = match role {
-            "user-service" | ALL => self.ports.users,
-            "product-service" => self.ports.products,
-            "order-service" => self.ports.orders,
-            "query-service" => self.ports.query,
-            _ => free_port(),
-        };
-        let mut command = self.command(role.trim_end_matches("-2"));
-        if role != ALL {
+    /// Sets a variable of the next starts of `process`.
+    pub fn set(&mut self, process: &str, name: &str, value: &str) {
+        self.own.entry(process.to_owned()).or_default().insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Takes back what [`Self::set`] has set for `process`.
+    pub fn unset(&mut self, process: &str) {
+        self.own.remove(process);
+    }
+
+    /// Starts a role, or with `-2` a further instance of it, and waits until it is ready.
+    pub async fn start(&mut self, process: &str) {
+        self.spawn(process);
+        self.ready(process).await;
+    }
+
+    pub async fn start_all(&mut self, processes: &[&str]) {
+        for process in processes {
+            self.spawn(process);
+        }
+        for process in processes {
+            self.ready(process).await;
+        }
+    }
+
+    pub fn spawn(&mut self, process: &str) {
+        let port = self.door(process);
+        let mut command = self.command(process);
+        if process != ALL {
             command.env("PORT", port.to_string());
         }
-        let child = command.spawn().unwrap();
-        self.processes.insert(role.to_owned(), (child, port));
-        self.ready(role, port).await;
+        self.processes.insert(process.to_owned(), command.spawn().unwrap());
     }
 
-    /// The command of `role`, with its log in a file.
-    pub fn command(&self, role: &str) -> Command {
-        let log = File::options().create(true).append(true).open(self.log_of(role)).unwrap();
+    /// The port of a process, which it keeps.
+    pub fn door(&mut self, process: &str) -> u16 {
+        *self.doors.entry(process.to_owned()).or_insert_with(free_port)
+    }
+
+    /// The command of a role, or of any other subcommand, with its log in a file.
+    pub fn command(&self, process: &str) -> Command {
+        let log = File::options().create(true).append(true).open(self.log_of(process)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_esteira"));
         command
-            .arg(role)
+            .arg(process.trim_end_matches("-2"))
             .current_dir(self.directory.path())
             .env_clear()
             .envs(&self.variables)
+            .envs(self.own.get(process).into_iter().flatten())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
@@ -156,13 +219,14 @@ impl Platform {
         self.directory.path().join(format!("{role}.log"))
     }
 
-    async fn ready(&mut self, role: &str, port: u16) {
+    /// Waits until `process` says that it is ready.
+    pub async fn ready(&mut self, process: &str) {
         let client = reqwest::Client::new();
-        let log = self.log_of(role.trim_end_matches("-2"));
-        let (child, _) = self.processes.get_mut(role).unwrap();
-        eventually(&format!("{role} is ready"), || {
+        let (log, port) = (self.log_of(process), self.door(process));
+        let child = self.processes.get_mut(process).unwrap();
+        eventually(&format!("{process} is ready"), || {
             if let Some(status) = child.try_wait().unwrap() {
-                panic!("{role} ended with {status}: {}", std::fs::read_to_string(&log).unwrap());
+                panic!("{process} ended with {status}: {}", std::fs::read_to_string(&log).unwrap());
             }
             let answer = client.get(format!("http://127.0.0.1:{port}/readyz")).send();
             async { answer.await.ok().filter(|answer| answer.status() == 200).map(drop) }
@@ -170,25 +234,66 @@ impl Platform {
         .await;
     }
 
-    /// Kills `role` at once, wherever it stands.
-    pub fn kill(&mut self, role: &str) {
-        if let Some((mut child, _)) = self.processes.remove(role) {
+    pub fn pid(&self, process: &str) -> u32 {
+        self.processes[process].id()
+    }
+
+    /// Kills `process` at once, wherever it stands.
+    pub fn kill(&mut self, process: &str) {
+        if let Some(mut child) = self.processes.remove(process) {
             child.kill().unwrap();
             child.wait().unwrap();
         }
     }
 
-    /// Asks `role` to stop (SIGTERM) and waits until it has; whether it ended well.
-    pub async fn stop(&mut self, role: &str) -> bool {
-        let Some((mut child, _)) = self.processes.remove(role) else { return true };
-        let pid = child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        eventually(&format!("{role} stops"), || {
+    /// Sends `process` a signal such as `STOP`.
+    pub fn signal(&self, process: &str, signal: &str) {
+        let pid = self.pid(process).to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
+    }
+
+    /// Waits until `process` has ended by itself; whether it ended well.
+    pub async fn ends(&mut self, process: &str) -> bool {
+        let mut child = self.processes.remove(process).unwrap();
+        eventually(&format!("{process} ends"), || {
             let ended = child.try_wait().unwrap();
             async move { ended }
         })
         .await
         .success()
+    }
+
+    /// Asks `process` to stop (SIGTERM) and waits until it has; whether it ended well.
+    pub async fn stop(&mut self, process: &str) -> bool {
+        if !self.processes.contains_key(process) {
+            return true;
+        }
+        self.signal(process, "TERM");
+        self.ends(process).await
+    }
+
+    /// The status of `/readyz` of `process`.
+    pub async fn readiness(&self, process: &str) -> Option<u16> {
+        let url = format!("http://127.0.0.1:{}/readyz", self.doors[process]);
+        Some(reqwest::get(url).await.ok()?.status().as_u16())
+    }
+
+    /// Waits until `/readyz` of `process` answers `status`.
+    pub async fn says(&self, process: &str, status: u16) {
+        eventually(&format!("{process} says {status}"), || async {
+            (self.readiness(process).await == Some(status)).then_some(())
+        })
+        .await;
+    }
+
+    /// Whether every role is in the one process [`ALL`].
+    pub fn is_one_process(&self) -> bool {
+        matches!(self.engines, Engines::Files(_))
+    }
+
+    /// Which process has `role`.
+    pub fn process_of(&self, role: &'static str) -> &'static str {
+        if self.is_one_process() { ALL } else { role }
     }
 
     /// Stops every process; the stores stay for the oracle.
@@ -226,15 +331,15 @@ impl Platform {
 
 impl Drop for Platform {
     fn drop(&mut self) {
-        for (child, _) in self.processes.values_mut() {
+        for child in self.processes.values_mut() {
             let _ = child.kill();
             let _ = child.wait();
         }
         if std::thread::panicking() {
-            for role in ROLES.iter().chain([&ALL]) {
-                if let Ok(log) = std::fs::read_to_string(self.log_of(role)) {
+            for process in self.doors.keys() {
+                if let Ok(log) = std::fs::read_to_string(self.log_of(process)) {
                     let tail: Vec<&str> = log.lines().rev().take(15).collect();
-                    eprintln!("--- {role}\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+                    eprintln!("--- {process}\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
                 }
             }
         }

@@ -1,0 +1,57 @@
+package compat
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"esteira.dev/go-compat-tests/internal/platform"
+	"esteira.dev/go-compat-tests/internal/shop"
+)
+
+// Go's projector moves no version and takes none away, so that only its marks say that it was there.
+func TestOurProjectorNoticesThatGosHasChangedItsDocuments(t *testing.T) {
+	t.Parallel()
+	w := platform.NewWorld(t)
+	processes := startRoles(t, w, "user-service", "product-service", "order-service", "query-service", "dispatcher", "projector")
+	services := map[string]*platform.Process{
+		"users": processes[0], "products": processes[1], "orders": processes[2], "query": processes[3],
+	}
+	ours, projector, s := processes[5], goProjector(t, w), shop.Across(t, services)
+	ana, bruno, mouse := s.User("Ana", "ana@example.com"), s.User("Bruno", "bruno@example.com"), s.Product("Mouse", 89.9, 10)
+	order := s.Order(ana, shop.Line{ProductID: mouse, Quantity: 3, UnitPrice: 89.9})
+	s.OrderSoon(order, "reserved", func(o shop.OrderView) bool { return o.Reservation == "RESERVED" && o.Version == 2 })
+	// goOnly has Go's projector alone do what `change` asks for.
+	goOnly := func(change func()) {
+		ours.Stop(t)
+		stopGo := inBackground(t, projector.Run)
+		change()
+		caughtUpWith(t, w, projector)
+		stopGo()
+		ours = w.Start(t, "projector")
+	}
+	step(t, "where it has made none of its own", func(t *testing.T) {
+		s := shop.Across(t, services)
+		goOnly(func() {
+			s.Pay(order, "pix")
+			caughtUpWith(t, w, projector)
+			s.OrderSoon(order, "paid, by Go", func(o shop.OrderView) bool { return o.Status == "PAID" && o.Version == 2 })
+		})
+		s.Put(order, "PROCESSING")
+		s.OrderSoon(order, "processed at version 4", func(o shop.OrderView) bool {
+			return o.Status == "PROCESSING" && o.Version == 4 && o.PaymentMethod == "pix"
+		})
+	})
+	step(t, "and where it has brought back what ours had deleted", func(t *testing.T) {
+		s, path := shop.Across(t, services), fmt.Sprintf("/q/users/%d", bruno)
+		s.Want(http.StatusOK, "users", "DELETE", fmt.Sprintf("/users/%d", bruno), nil, nil)
+		everythingPublished(t, w.GormDB(t))
+		caughtUp(t, projector)
+		s.Want(http.StatusNotFound, "query", "GET", path, nil, nil)
+		goOnly(func() {
+			goRecordsInto(t, w).thrice("user.updated", userEvent(bruno, "Bruno again"))
+			s.UserSoon(bruno, "back, by Go", func(u shop.UserView) bool { return u.Name == "Bruno again" })
+		})
+		s.Want(http.StatusNotFound, "query", "GET", path, nil, nil)
+	})
+}

@@ -1,0 +1,229 @@
+//! Views rebuilt from the outbox, beside readers and writers.
+//!
+//! The outbox is always ahead of the views, so no second set of documents is needed: each document is replaced by what
+//! its aggregate's history gives, guarded by what it was, and never by an older version. Readers see no gap and nothing
+//! that goes back.
+
+use std::collections::HashSet;
+
+use esteira_bus::Outage;
+use esteira_events::AggregateKind;
+use esteira_outbox::{count, name_rows_of_go, with_history};
+use esteira_sql::{Db, bulk, on};
+use esteira_views::{DocId, Document, Filter, PARKED, Query, Scalar, Sort, VERSION, Write};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::QueryBuilder;
+
+use crate::compare::{Compared, compare};
+use crate::dead::away;
+use crate::facets;
+use crate::gate::Current;
+use crate::history::{Folded, Histories, store_away};
+use crate::incoming::Key;
+use crate::projections::collection;
+use crate::projector::Projector;
+use crate::store::{self, Change};
+
+/// Documents looked at in one go.
+const PAGE: u32 = 1_000;
+/// How often a document that changes meanwhile is looked at again.
+const TRIES: usize = 20;
+
+/// How far a rebuild is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Rebuilt {
+    /// Events to read in all, as far as is known.
+    pub total: u64,
+    pub events: u64,
+    /// Documents that were not what their history gives.
+    pub replaced: u64,
+    /// Documents without a history and a row, or of what was deleted.
+    pub removed: u64,
+    /// Histories that cannot be followed to their end; their documents are left as they are.
+    pub broken: Vec<String>,
+}
+
+impl Projector {
+    /// Rebuilds the views of `kinds`, users before orders. It may be interrupted and started again at any time.
+    pub async fn rebuild(
+        &self,
+        store: &Db,
+        kinds: &[AggregateKind],
+        mut each: impl FnMut(&Rebuilt) + Send,
+    ) -> Result<Rebuilt, Outage> {
+        name_rows_of_go(store).await.map_err(store_away)?;
+        let mut rebuilt = Rebuilt::default();
+        let shown = |kind: &AggregateKind| kinds.contains(kind) && collection(*kind).is_some();
+        let kinds: Vec<AggregateKind> = AggregateKind::ALL.into_iter().filter(shown).collect();
+        for kind in &kinds {
+            let rows = count(&mut store.read().await.map_err(store_away)?.conn(), *kind).await;
+            rebuilt.total += rows.map_err(store_away)?.unsigned_abs();
+        }
+        for kind in kinds {
+            let mut histories = Histories::new(store, self.views.as_ref(), kind, 0);
+            while let Some((folded, read)) = histories.next().await? {
+                rebuilt.events += read as u64;
+                self.replace(store, folded, &mut rebuilt).await?;
+                each(&rebuilt);
+            }
+            rebuilt.removed += self.remove_orphans(store, kind).await?;
+            self.forget_what_is_shown(kind).await?;
+        }
+        Ok(rebuilt)
+    }
+
+    pub(crate) async fn replace(
+        &self,
+        store: &Db,
+        folded: Vec<Folded>,
+        rebuilt: &mut Rebuilt,
+    ) -> Result<(), Outage> {
+        let mut left = folded;
+        for _ in 0..TRIES {
+            if left.is_empty() {
+                return Ok(());
+            }
+            let compared = compare(self.views.as_ref(), left).await?;
+            let (ahead, rest): (Vec<Compared>, Vec<Compared>) = compared
+                .into_iter()
+                .partition(|it| it.broken.is_none() && it.live.version > it.expected.version);
+            for Compared { key: (kind, id), broken, .. } in &rest {
+                rebuilt.broken.extend(broken.as_ref().map(|reason| format!("{kind} {id}: {reason}")));
+            }
+            let changed: Vec<&Compared> =
+                rest.iter().filter(|it| it.broken.is_none() && it.differs()).collect();
+            let mut again: Vec<Key> = ahead.iter().map(|it| it.key).collect();
+            let stale = self.swap(&changed).await?;
+            rebuilt.replaced += (changed.len() - stale.len()) as u64;
+            again.extend(stale);
+            left = self.read_again(store, &again).await?;
+        }
+        let behind = left
+            .iter()
+            .map(|Folded { key: (kind, id), .. }| format!("{kind} {id}: its view is ahead of its history"));
+        rebuilt.broken.extend(behind);
+        Ok(())
+    }
+
+    /// Writes what is expected where the view still is what it was; the keys of those where it is not.
+    async fn swap(&self, changed: &[&Compared]) -> Result<Vec<Key>, Outage> {
+        let changes: Vec<Change<'_>> =
+            changed.iter().map(|it| Change { key: it.key, before: &it.live, after: &it.expected }).collect();
+        let stale = store::write(self.views.as_ref(), &changes).await.map_err(away)?;
+        let written = changed.iter().filter(|it| !stale.contains(&it.key));
+        let written = written.map(|it| (it.key, it.expected.clone())).collect();
+        facets::follow(self.views.as_ref(), &written).await.map_err(away)?;
+        Ok(stale.into_iter().collect())
+    }
+
+    /// The histories of `keys` once more, as they are now.
+    pub(crate) async fn read_again(&self, store: &Db, keys: &[Key]) -> Result<Vec<Folded>, Outage> {
+        let mut folded = Vec::with_capacity(keys.len());
+        for (kind, id) in keys {
+            folded.extend(Histories::of_one(store, self.views.as_ref(), *kind, *id).await?);
+        }
+        Ok(folded)
+    }
+
+    /// Deletes documents that have neither a history nor a row, and those that came back after their deletion.
+    async fn remove_orphans(&self, store: &Db, kind: AggregateKind) -> Result<u64, Outage> {
+        let Some(collection) = collection(kind) else { return Ok(0) };
+        let (mut after, mut removed) = (None, 0);
+        loop {
+            let query =
+                Query { filters: Vec::new(), sort: Sort::ascending("_id"), after: after.take(), limit: PAGE };
+            let page = self.views.find(collection, &query).await.map_err(away)?;
+            let Some(last) = page.last() else { return Ok(removed) };
+            after = Some((Scalar::Null, last.id.clone()));
+            let ids: Vec<i64> = page.iter().filter_map(number).collect();
+            let keys: Vec<Key> = ids.iter().map(|id| (kind, *id)).collect();
+            let loaded = store::load(self.views.as_ref(), &keys).await.map_err(away)?;
+            let known: HashSet<i64> =
+                known(store, kind, &ids).await.map_err(store_away)?.into_iter().collect();
+            let lives = |id: i64| known.contains(&id) && loaded.get(&(kind, id)).is_none_or(|it| !it.deleted);
+            let orphan = |document: &&Document| number(document).is_some_and(|id| !lives(id));
+            let delete = |document: &Document| {
+                let guard = Some(document.version());
+                Write::Delete { collection, id: document.id.clone(), guard }
+            };
+            let deletes: Vec<Write> = page.iter().filter(orphan).map(delete).collect();
+            removed += deletes.len() as u64;
+            if !deletes.is_empty() {
+                self.views.write(deletes).await.map_err(away)?;
+            }
+        }
+    }
+
+    /// Parked events that their view has by now wait for nothing, whoever gave them up.
+    async fn forget_what_is_shown(&self, kind: AggregateKind) -> Result<(), Outage> {
+        let mut after = None;
+        loop {
+            let filters =
+                vec![Filter::eq("group", self.group.as_str()), Filter::eq("aggregate", kind.as_str())];
+            let query = Query { filters, sort: Sort::ascending("_id"), after: after.take(), limit: PAGE };
+            let page = self.views.find(&PARKED, &query).await.map_err(away)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some((Scalar::Null, last.id.clone()));
+            let place = |document: &Document| {
+                let number = |field: &str| document.body.get(field)?.as_i64();
+                Some((document.id.clone(), (kind, number("aggregate_id")?), number("sequence")?))
+            };
+            let parked: Vec<(DocId, Key, i64)> = page.iter().filter_map(place).collect();
+            let keys: Vec<Key> = parked.iter().map(|(_, key, _)| *key).collect();
+            let loaded = store::load(self.views.as_ref(), &keys).await.map_err(away)?;
+            let shown = |key: &Key, sequence: i64| {
+                loaded.get(key).is_some_and(|view: &Current| view.version >= sequence)
+            };
+            let deletes: Vec<Write> = parked
+                .into_iter()
+                .filter(|(_, key, sequence)| shown(key, *sequence))
+                .map(|(id, ..)| Write::Delete { collection: &PARKED, id, guard: None })
+                .collect();
+            if !deletes.is_empty() {
+                self.views.write(deletes).await.map_err(away)?;
+            }
+        }
+    }
+
+    /// Documents without a version whose rows were never announced count as created, and go on from there; how many.
+    pub(crate) async fn adopt(&self, kind: AggregateKind) -> Result<u64, Outage> {
+        let Some(collection) = collection(kind) else { return Ok(0) };
+        let created = [(VERSION.to_owned(), json!(1))].into_iter().collect();
+        let update = (vec![Filter::Missing(VERSION.to_owned())], created);
+        self.views.update_where(collection, vec![update]).await.map_err(away)
+    }
+}
+
+/// Those of `ids` that have a history or a row.
+async fn known(store: &Db, kind: AggregateKind, ids: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
+    let mut reader = store.read().await?;
+    let mut known = with_history(&mut reader.conn(), kind, ids).await?;
+    let Some(table) = table(kind) else { return Ok(known) };
+    for list in bulk::key_lists(ids) {
+        let rows: Vec<i64> = on!(&mut reader.conn(), c => {
+            let mut query = QueryBuilder::new(format!("select cast(id as signed) from {table} where id in "));
+            bulk::push_list(&mut query, &list);
+            query.build_query_scalar().fetch_all(&mut *c).await
+        })?;
+        known.extend(rows);
+    }
+    Ok(known)
+}
+
+/// Where the write side keeps the state of an aggregate that has a view.
+fn table(kind: AggregateKind) -> Option<&'static str> {
+    match kind {
+        AggregateKind::User => Some("users"),
+        AggregateKind::Product => Some("products"),
+        AggregateKind::Order => Some("orders"),
+        AggregateKind::Reservation => None,
+    }
+}
+
+fn number(document: &Document) -> Option<i64> {
+    match document.id {
+        DocId::Int(id) => Some(id),
+        DocId::Text(_) => None,
+    }
+}

@@ -1,0 +1,242 @@
+//! Whether outbox, tables, log and views say the same.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use esteira_bus::Outage;
+use esteira_events::{AggregateKind, EventType};
+use esteira_outbox::{Published, count, name_rows_of_go, published};
+use esteira_sql::Db;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::compare::{Compared, compare};
+use crate::history::{Histories, store_away};
+use crate::incoming::Key;
+use crate::projector::Projector;
+use crate::rebuild::Rebuilt;
+use crate::state;
+
+/// How long something that is on its way may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const PAGE: usize = 1_000;
+
+/// Where two places disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Where {
+    /// The events themselves: a gap, or one that cannot be applied.
+    Outbox,
+    /// The row of the write side.
+    Table,
+    /// The document of the query side.
+    View,
+    /// The topics.
+    Log,
+}
+
+/// Something that is not as the events say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Difference {
+    /// Such as `order 12`.
+    pub of: String,
+    pub at: Where,
+    pub found: String,
+    pub expected: String,
+}
+
+/// How far a verification is, and what it has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Verified {
+    /// Events and records to read in all, as far as is known.
+    pub total: u64,
+    pub read: u64,
+    pub aggregates: u64,
+    /// Views that were brought up to their history.
+    pub repaired: u64,
+    pub differences: Vec<Difference>,
+}
+
+impl Projector {
+    /// Folds every history and compares; `repair` replaces views that differ. What is on its way is waited for.
+    pub async fn verify(
+        &self,
+        store: &Db,
+        repair: bool,
+        mut each: impl FnMut(&Verified) + Send,
+    ) -> Result<Verified, Outage> {
+        name_rows_of_go(store).await.map_err(store_away)?;
+        let mut verified = Verified::default();
+        for kind in AggregateKind::ALL {
+            let rows = count(&mut store.read().await.map_err(store_away)?.conn(), kind).await;
+            verified.total += rows.map_err(store_away)?.unsigned_abs();
+        }
+        for kind in AggregateKind::ALL {
+            let mut histories = Histories::new(store, self.views.as_ref(), kind, 0);
+            while let Some((folded, read)) = histories.next().await? {
+                verified.read += read as u64;
+                verified.aggregates += folded.len() as u64;
+                let compared = compare(self.views.as_ref(), folded).await?;
+                let suspects: Vec<Key> =
+                    self.suspects(store, kind, &compared).await?.into_iter().map(|(key, _)| key).collect();
+                self.settle(store, kind, suspects, repair, &mut verified).await?;
+                each(&verified);
+            }
+        }
+        self.verify_log(store, &mut verified, &mut each).await?;
+        Ok(verified)
+    }
+
+    /// Looks at `suspects` again until they agree or have had their time; what is left is a difference.
+    async fn settle(
+        &self,
+        store: &Db,
+        kind: AggregateKind,
+        mut suspects: Vec<Key>,
+        repair: bool,
+        verified: &mut Verified,
+    ) -> Result<(), Outage> {
+        let started = Instant::now();
+        let mut left = Vec::new();
+        while !suspects.is_empty() {
+            let again = self.read_again(store, &suspects).await?;
+            let compared = compare(self.views.as_ref(), again).await?;
+            left = self.suspects(store, kind, &compared).await?;
+            suspects = left.iter().map(|(key, _)| *key).collect();
+            suspects.dedup();
+            if repair
+                && !suspects.is_empty()
+                && left.iter().any(|(_, difference)| difference.at == Where::View)
+            {
+                let mut rebuilt = Rebuilt::default();
+                let folded = self.read_again(store, &suspects).await?;
+                self.replace(store, folded, &mut rebuilt).await?;
+                verified.repaired += rebuilt.replaced;
+                if rebuilt.replaced > 0 {
+                    continue;
+                }
+            }
+            if started.elapsed() > PATIENCE {
+                break;
+            }
+            if !suspects.is_empty() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+        verified.differences.extend(left.into_iter().map(|(_, difference)| difference));
+        Ok(())
+    }
+
+    /// What differs in `compared`.
+    async fn suspects(
+        &self,
+        store: &Db,
+        kind: AggregateKind,
+        compared: &[Compared],
+    ) -> Result<Vec<(Key, Difference)>, Outage> {
+        let ids: Vec<i64> = compared.iter().map(|it| it.key.1).collect();
+        let rows = state::rows(store, kind, &ids).await.map_err(store_away)?;
+        let mut found = Vec::new();
+        for it in compared {
+            let difference = |at: Where, found: String, expected: String| {
+                let of = format!("{} {}", it.key.0, it.key.1);
+                (it.key, Difference { of, at, found, expected })
+            };
+            if let Some(reason) = &it.broken {
+                found.push(difference(Where::Outbox, reason.clone(), "a history without a gap".to_owned()));
+                continue;
+            }
+            if kind == AggregateKind::Reservation {
+                continue;
+            }
+            if it.differs() {
+                found.push(difference(Where::View, shown(&it.live), shown(&it.expected)));
+            }
+            let row = rows.get(&it.key.1).map(|row| format!("version {}: {}", row.version, row.says));
+            let row = row.unwrap_or_else(|| "nothing".to_owned());
+            let expected = match &it.expected.view {
+                Some(view) => format!("version {}: {}", it.expected.version, state::says(view)),
+                None => "nothing".to_owned(),
+            };
+            if row != expected {
+                found.push(difference(Where::Table, row, expected));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every published event is in its topic.
+    async fn verify_log(
+        &self,
+        store: &Db,
+        verified: &mut Verified,
+        each: &mut (impl FnMut(&Verified) + Send),
+    ) -> Result<(), Outage> {
+        // Marked as published before the topics are read, so that nothing is looked for that comes later.
+        let mut expected: Vec<Published> = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = {
+                let mut reader = store.read().await.map_err(store_away)?;
+                published(&mut reader.conn(), after, PAGE as u32).await.map_err(store_away)?
+            };
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            expected.extend(page);
+        }
+        verified.total += expected.len() as u64;
+        for event_type in EventType::ALL {
+            let present = self.ids_in(&self.topics.name(event_type)).await?;
+            for row in expected.iter().filter(|row| row.event_type == event_type.as_str()) {
+                verified.read += 1;
+                if row.event_id.parse().is_ok_and(|id: Uuid| !present.contains(&id)) {
+                    let expected = format!("{} in {event_type}", row.event_id);
+                    let of = format!("outbox row {}", row.id);
+                    let found = "nothing, though it is marked as published".to_owned();
+                    verified.differences.push(Difference { of, at: Where::Log, found, expected });
+                }
+            }
+            each(verified);
+        }
+        Ok(())
+    }
+
+    /// The ids of the events in a topic.
+    async fn ids_in(&self, topic: &str) -> Result<HashSet<Uuid>, Outage> {
+        let described = self.log.describe().await?;
+        let partitions =
+            described.topics.iter().find(|known| known.name == topic).map_or(0, |known| known.partitions);
+        let mut ids = HashSet::new();
+        for partition in 0..partitions {
+            let mut next = 0;
+            loop {
+                let page = self.log.read(topic, partition, next, PAGE).await?;
+                let Some(last) = page.last() else { break };
+                next = last.offset + 1;
+                ids.extend(page.iter().filter_map(|record| event_id(record.value.as_deref()?)));
+            }
+        }
+        Ok(ids)
+    }
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    event_id: Uuid,
+}
+
+fn event_id(value: &[u8]) -> Option<Uuid> {
+    serde_json::from_slice::<Identified>(value).ok().map(|event| event.event_id)
+}
+
+fn shown(current: &crate::gate::Current) -> String {
+    match &current.view {
+        Some(view) => match view.document() {
+            Ok(document) => serde_json::Value::Object(document.body).to_string(),
+            Err(error) => error.to_string(),
+        },
+        None if current.deleted => format!("deleted at version {}", current.version),
+        None => "nothing".to_owned(),
+    }
+}
