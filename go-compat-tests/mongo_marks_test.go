@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"esteira.dev/go-compat-tests/internal/gosystem"
 	"esteira.dev/go-compat-tests/internal/platform"
 	"esteira.dev/go-compat-tests/internal/shop"
 )
@@ -51,7 +52,33 @@ func TestOurProjectorNoticesThatGosHasChangedItsDocuments(t *testing.T) {
 		goOnly(func() {
 			goRecordsInto(t, w).thrice("user.updated", userEvent(bruno, "Bruno again"))
 			s.UserSoon(bruno, "back, by Go", func(u shop.UserView) bool { return u.Name == "Bruno again" })
+			// The outbox may have been emptied of what is published.
+			must(t, w.GormDB(t).Exec("delete from outbox where aggregate = 'user' and aggregate_id = ?", bruno).Error)
 		})
 		s.Want(http.StatusNotFound, "query", "GET", path, nil, nil)
+	})
+}
+
+// An order of Go's came before its user and its product, which Go's projector alone has heard of.
+func TestAnOrderThatGoesOnFindsWhatGosProjectorHasTaken(t *testing.T) {
+	t.Parallel()
+	w := platform.NewWorld(t)
+	processes := startRoles(t, w, "projector", "query-service", "dispatcher")
+	g, projector := goRecordsInto(t, w), goProjector(t, w)
+	s := shop.Across(t, map[string]*platform.Process{"query": processes[1]})
+	g.thrice("order.created", createdEvent(7, 7, gosystem.ItemData{ProductID: 7, Quantity: 2, UnitPrice: 5}))
+	s.OrderSoon(7, "there", func(o shop.OrderView) bool { return o.Total == 10 && o.User.Name == "" })
+	caughtUp(t, projector)
+	processes[0].Stop(t)
+	stopGo := inBackground(t, projector.Run)
+	g.thrice("user.created", userEvent(7, "Ana"))
+	g.thrice("product.created", productEvent(7, "Mouse", 5, 10))
+	caughtUp(t, projector)
+	stopGo()
+	w.Start(t, "projector")
+	s.UserSoon(7, "adopted", func(u shop.UserView) bool { return u.Version == 1 && u.Name == "Ana" })
+	g.thrice("order.paid", paidEvent(7, "pix"))
+	s.OrderSoon(7, "paid, with its user and its product", func(o shop.OrderView) bool {
+		return o.Status == "PAID" && o.User.Name == "Ana" && o.Items[0].Product.Name == "Mouse"
 	})
 }

@@ -122,6 +122,7 @@ func TestRowsThatGoServicesWriteBesideOursAreDispatchedAndProjectedOnce(t *testi
 		if missing := select1[int](t, db, "select count(*) from outbox where kafka_offset is null"); missing != 0 {
 			t.Errorf("%d rows were published by nobody of ours", missing)
 		}
+		wantRowsAsRecords(t, w)
 		wantContiguous(t, db)
 	})
 }

@@ -107,11 +107,11 @@ impl Projector {
     }
 
     /// Writes what is expected where the view still is what it was; the keys of those where it is not.
-    async fn swap(&self, changed: &[&Compared]) -> Result<Vec<Key>, Outage> {
+    async fn swap(&self, compared: &[&Compared]) -> Result<Vec<Key>, Outage> {
         let changes: Vec<Change<'_>> =
-            changed.iter().map(|it| Change { key: it.key, before: &it.live, after: &it.expected }).collect();
+            compared.iter().map(|it| Change { key: it.key, before: &it.live, after: &it.expected }).collect();
         let stale = store::write(self.views.as_ref(), &changes).await.map_err(away)?;
-        let written = changed.iter().filter(|it| !stale.contains(&it.key));
+        let written = compared.iter().filter(|it| !stale.contains(&it.key));
         let written = written.map(|it| (it.key, it.expected.clone())).collect();
         facets::follow(self.views.as_ref(), &written).await.map_err(away)?;
         Ok(stale.into_iter().collect())

@@ -20,7 +20,7 @@ use crate::state;
 /// How long something that is on its way may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-const PAGE: usize = 1_000;
+const PAGE: u32 = 1_000;
 
 /// Where two places disagree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -179,7 +179,7 @@ impl Projector {
         loop {
             let page = {
                 let mut reader = store.read().await.map_err(store_away)?;
-                published(&mut reader.conn(), after, PAGE as u32).await.map_err(store_away)?
+                published(&mut reader.conn(), after, PAGE).await.map_err(store_away)?
             };
             let Some(last) = page.last() else { break };
             after = last.id;
@@ -211,7 +211,7 @@ impl Projector {
         for partition in 0..partitions {
             let mut next = 0;
             loop {
-                let page = self.log.read(topic, partition, next, PAGE).await?;
+                let page = self.log.read(topic, partition, next, PAGE as usize).await?;
                 let Some(last) = page.last() else { break };
                 next = last.offset + 1;
                 ids.extend(page.iter().filter_map(|record| event_id(record.value.as_deref()?)));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use esteira_bus::dlq::{RetryStore, Standing};
 use esteira_bus::{DeadLetter, LetterId, Log, LogError, Outage, Record};
 use esteira_events::{EventType, Topics};
@@ -34,6 +35,8 @@ pub enum DeadLettersError {
     Unreadable(LetterId, String),
     #[error("{0} cannot be redriven, it would fail as it did: {1}")]
     Undecodable(LetterId, String),
+    #[error("{0} cannot be redriven, no consumer group here is or reads {1}")]
+    Nobody(LetterId, String),
     #[error("{0}")]
     Unavailable(String),
 }
@@ -68,7 +71,7 @@ impl DeadLetters {
     ) -> Result<Vec<(DeadLetter, Letter)>, DeadLettersError> {
         let mut read = self.with_states(newest(self.read_all(filters).await?)).await?;
         read.retain(|(_, listed)| filters.hold(listed));
-        read.sort_by(|(one, _), (other, _)| (one.dead_at, &one.id).cmp(&(other.dead_at, &other.id)));
+        read.sort_by(|(one, _), (other, _)| age(one).cmp(&age(other)));
         Ok(read)
     }
 
@@ -160,7 +163,8 @@ impl DeadLetters {
         }
         let listed = letters.into_iter().zip(standings).map(|(letter, standings)| {
             let decision = decisions.get(&letter.id.to_string());
-            let state = state(&letter, &standings, decision.map(|(decision, _)| *decision));
+            let known = self.stores_of(&letter).next().is_some();
+            let state = state(&letter, known, &standings, decision.map(|(decision, _)| *decision));
             let reason = decision.filter(|_| state == State::Discarded).map(|(_, reason)| reason.clone());
             let listed = Letter::of(&letter, &self.topics, state, reason);
             (letter, listed)
@@ -169,7 +173,13 @@ impl DeadLetters {
     }
 }
 
-fn state(letter: &DeadLetter, standings: &[Standing], decision: Option<Decision>) -> State {
+/// What letters are sorted by.
+pub(crate) fn age(letter: &DeadLetter) -> (Option<DateTime<Utc>>, &LetterId) {
+    (letter.dead_at, &letter.id)
+}
+
+/// `known` tells whether a group of ours is meant.
+fn state(letter: &DeadLetter, known: bool, standings: &[Standing], decision: Option<Decision>) -> State {
     let any = |wanted: Standing| standings.contains(&wanted);
     if decision == Some(Decision::Discard) || any(Standing::Discarded) {
         State::Discarded
@@ -177,7 +187,7 @@ fn state(letter: &DeadLetter, standings: &[Standing], decision: Option<Decision>
         State::Open
     } else if any(Standing::Waiting) {
         State::Redriving
-    } else if decision == Some(Decision::Redrive) || letter.group.is_some() {
+    } else if known && (decision == Some(Decision::Redrive) || letter.group.is_some()) {
         // A group forgets a record that it gave up only once it has applied it.
         State::Applied
     } else {

@@ -8,11 +8,11 @@ use esteira_bus::dlq::{Preview, RedriveError, RetryStore};
 use esteira_bus::{DeadLetter, LetterId, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::interval;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::ToSchema;
 
 use crate::decisions::{self, Decision};
-use crate::letters::{DeadLetters, DeadLettersError};
+use crate::letters::{DeadLetters, DeadLettersError, age};
 use crate::listing::{Filters, Letter, State};
 
 /// A dead letter with the record that it is of.
@@ -58,7 +58,7 @@ pub struct Redriven {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
     pub filters: Filters,
-    /// Where to stop: this letter and what comes after it stay.
+    /// Where to stop: this letter, whatever became of it, and what comes after it stay.
     pub until: Option<LetterId>,
     /// Letters a second; as fast as it goes without one.
     pub per_second: Option<NonZeroU32>,
@@ -117,18 +117,22 @@ impl DeadLetters {
     ) -> Result<Progress, DeadLettersError> {
         let filters = Filters { state: Some(State::Open), ..pace.filters.clone() };
         let open = self.read(&filters).await?;
-        let until = pace.until.as_ref();
-        let wanted = open.iter().take_while(|(letter, _)| until.is_none_or(|until| letter.id != *until));
-        let wanted: Vec<&DeadLetter> = wanted.map(|(letter, _)| letter).collect();
+        let until = match &pace.until {
+            Some(id) => Some(self.find(id).await?.0),
+            None => None,
+        };
+        let before = |letter: &DeadLetter| until.as_ref().is_none_or(|until| age(letter) < age(until));
+        let wanted: Vec<&DeadLetter> =
+            open.iter().map(|(letter, _)| letter).take_while(|letter| before(letter)).collect();
         let mut progress = Progress { total: wanted.len(), ..Progress::default() };
-        let mut beat = pace.per_second.map(|rate| interval(Duration::from_secs(1) / rate.get()));
+        let mut beat = pace.per_second.map(beat);
         for letter in wanted {
             if let Some(beat) = &mut beat {
                 beat.tick().await;
             }
             match self.hand_in(letter).await {
                 Ok(()) => progress.handed_in += 1,
-                Err(error @ DeadLettersError::Undecodable(..)) => {
+                Err(error @ (DeadLettersError::Undecodable(..) | DeadLettersError::Nobody(..))) => {
                     progress.refused += 1;
                     progress.last_refusal = Some(error.to_string());
                 }
@@ -140,6 +144,10 @@ impl DeadLetters {
     }
 
     async fn hand_in(&self, letter: &DeadLetter) -> Result<(), DeadLettersError> {
+        if self.stores_of(letter).next().is_none() {
+            let nobody = letter.group.clone().unwrap_or_else(|| letter.original.topic.clone());
+            return Err(DeadLettersError::Nobody(letter.id.clone(), nobody));
+        }
         for store in self.stores_of(letter) {
             store.redrive(&letter.original).await.map_err(|error| match error {
                 RedriveError::Outage(outage) => outage.into(),
@@ -181,6 +189,14 @@ impl Would {
         };
         Self { group: store.group().to_owned(), effect, before, after }
     }
+}
+
+/// At most `per_second` times a second, also after a wait.
+fn beat(per_second: NonZeroU32) -> Interval {
+    let pause = Duration::from_secs(1) / per_second.get();
+    let mut beat = interval(pause.max(Duration::from_nanos(1)));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -176,7 +176,9 @@ async fn name(db: &Db, id: i64, event: &Event) -> Result<(), sqlx::Error> {
     };
     match update(&mut tx.conn(), event.sequence()).await {
         // Somebody announced the creation twice: the second one has no place.
-        Err(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()) => {
+        Err(error)
+            if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) =>
+        {
             update(&mut tx.conn(), None).await?;
         }
         outcome => outcome?,

@@ -27,7 +27,12 @@ pub async fn kafka_is_down(lab: Arc<Lab>) -> Verdict {
         engines.engine("start", "kafka").await;
         trial.healed().await;
         trial.in_order = true;
-        trial.books(format!("kill -9 of Kafka, down for {} s: every command accepted, drained in order", outage.as_secs())).await
+        trial
+            .books(format!(
+                "kill -9 of Kafka, down for {} s: every command accepted, drained in order",
+                outage.as_secs()
+            ))
+            .await
     })
     .await
 }
@@ -57,7 +62,9 @@ pub async fn mysql_is_killed(lab: Arc<Lab>) -> Verdict {
         trial.healed().await;
         let told = trial.refused();
         trial.notes.push(format!("{told} answers 503 with problem+json and Retry-After"));
-        trial.books(format!("{cuts} cuts of every connection, then kill -9 and {} s down", outage.as_secs())).await
+        trial
+            .books(format!("{cuts} cuts of every connection, then kill -9 and {} s down", outage.as_secs()))
+            .await
     })
     .await
 }
@@ -74,7 +81,10 @@ pub async fn mongo_is_down(lab: Arc<Lab>) -> Verdict {
         is_not_ready(&trial, "projector").await;
         engines.engine("start", "mongo").await;
         trial.healed().await;
-        let done = format!("kill -9 of FerretDB and PostgreSQL, down for {} s: paused, no dead letter", outage.as_secs());
+        let done = format!(
+            "kill -9 of FerretDB and PostgreSQL, down for {} s: paused, no dead letter",
+            outage.as_secs()
+        );
         trial.books(done).await
     })
     .await

@@ -114,7 +114,8 @@ pub async fn queue_is_not_writable(lab: Arc<Lab>) -> Verdict {
         let mut trial = Trial::start(platform, &[]).await;
         trial.letters = true;
         let topic = Topics::with_prefix(trial.platform.topic_prefix.clone()).name(EventType::OrderPaid);
-        let (log, group) = (trial.platform.log().await, format!("{}query-consumer", trial.platform.topic_prefix));
+        let (log, group) =
+            (trial.platform.log().await, format!("{}query-consumer", trial.platform.topic_prefix));
         trial.load(STEADY).await;
         trial.fault();
         alter_topic(&trial.platform, &Topics::dead_letters(&topic), &[("min.insync.replicas", "2")]).await;
@@ -124,18 +125,27 @@ pub async fn queue_is_not_writable(lab: Arc<Lab>) -> Verdict {
         sleep(time).await;
         let lags = log.lag(&group, &[&topic]).await.unwrap();
         let lag = lags.into_iter().find(|lag| lag.partition == at.partition).unwrap();
-        assert!(lag.committed.unwrap_or(0) <= at.offset, "the offset of the bad record was committed: {lag:?}");
+        assert!(
+            lag.committed.unwrap_or(0) <= at.offset,
+            "the offset of the bad record was committed: {lag:?}"
+        );
         assert!(letters(&trial, &topic).await.is_empty());
         alter_topic(&trial.platform, &Topics::dead_letters(&topic), &[("min.insync.replicas", "1")]).await;
         trial.healed().await;
         trial.platform.says("projector", 200).await;
         assert!(letters(&trial, &topic).await.iter().any(|letter| is_letter_of(letter, &bad)));
-        trial.books(format!("the dead letter queue refuses writes for {} s: offset not committed, not ready", time.as_secs())).await
+        trial
+            .books(format!(
+                "the dead letter queue refuses writes for {} s: offset not committed, not ready",
+                time.as_secs()
+            ))
+            .await
     })
     .await
 }
 
-const TRIGGER: &str = "create trigger faults before insert on reservations for each row signal sqlstate '45000'";
+const TRIGGER: &str =
+    "create trigger faults before insert on reservations for each row signal sqlstate '45000'";
 const DEAD: &str = "select count(*) from parked_records where state = 'dead'";
 
 pub async fn redrive_twice(lab: Arc<Lab>) -> Verdict {

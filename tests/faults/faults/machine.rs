@@ -24,11 +24,15 @@ pub async fn any_order_of_arrival(_: Arc<Lab>) -> Verdict {
         .stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || cargo.output().unwrap()).await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let summary = text.lines().find(|line| line.starts_with("test result: ")).unwrap_or("nothing ran").to_owned();
+    let summary =
+        text.lines().find(|line| line.starts_with("test result: ")).unwrap_or("nothing ran").to_owned();
     if !output.status.success() || summary.contains(" 0 passed") {
         return Err(summary);
     }
-    Ok(Outcome { done: format!("property tests projector/tests/it/orders_of_arrival.rs: {summary}"), ..Outcome::default() })
+    Ok(Outcome {
+        done: format!("property tests projector/tests/it/orders_of_arrival.rs: {summary}"),
+        ..Outcome::default()
+    })
 }
 
 /// A small file system of its own, unmounted at the end whatever comes.
@@ -82,7 +86,9 @@ pub async fn disk_is_full(_: Arc<Lab>) -> Verdict {
 
 fn faketime() -> Option<PathBuf> {
     let libraries = std::fs::read_dir("/usr/lib").ok()?;
-    let file = |entry: std::io::Result<std::fs::DirEntry>| Some(entry.ok()?.path().join("faketime/libfaketime.so.1"));
+    let file = |entry: std::io::Result<std::fs::DirEntry>| {
+        Some(entry.ok()?.path().join("faketime/libfaketime.so.1"))
+    };
     libraries.filter_map(file).find(|file| file.exists())
 }
 
@@ -147,11 +153,15 @@ pub async fn soak(lab: Arc<Lab>) -> Verdict {
         for (process, samples) in samples {
             let quarter = samples.len() / 4;
             let mean = |part: &[u64]| part.iter().sum::<u64>() / part.len().max(1) as u64;
-            let (early, late) = (mean(&samples[quarter..2 * quarter]), mean(&samples[samples.len() - quarter..]));
+            let (early, late) =
+                (mean(&samples[quarter..2 * quarter]), mean(&samples[samples.len() - quarter..]));
             trial.notes.push(format!("{process} {} → {} MB", early / 1024, late / 1024));
             assert!(late < early + early / 10 + 4096, "{process} grows: {samples:?} KB");
         }
-        let done = format!("{} minutes at {rate} orders/s, half of the {most} that it takes at most", time.as_secs() / 60);
+        let done = format!(
+            "{} minutes at {rate} orders/s, half of the {most} that it takes at most",
+            time.as_secs() / 60
+        );
         trial.books(done).await
     })
     .await

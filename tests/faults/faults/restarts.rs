@@ -32,8 +32,13 @@ pub async fn open_transaction(lab: Arc<Lab>) -> Verdict {
         sleep(held.mul_f64(0.9)).await;
         let published = oracle.ints("select max(id) from outbox where processed_at is not null").await[0];
         let late = late.await.unwrap();
-        let row = oracle.ints(&format!("select id from outbox where aggregate = 'user' and aggregate_id = {late}")).await;
-        assert!(row.len() == 1 && row[0] < published, "row {row:?} was to commit after row {published} was published");
+        let row = oracle
+            .ints(&format!("select id from outbox where aggregate = 'user' and aggregate_id = {late}"))
+            .await;
+        assert!(
+            row.len() == 1 && row[0] < published,
+            "row {row:?} was to commit after row {published} was published"
+        );
         trial.notes.push(format!("{} later rows were published before it", published - row[0]));
         trial.healed().await;
         trial.books(format!("a transaction of the user service held open for {} s", held.as_secs())).await
@@ -62,7 +67,11 @@ pub async fn first_writes(lab: Arc<Lab>) -> Verdict {
             trial.accepted(100).await;
         }
         trial.healed().await;
-        trial.books(format!("{rounds} times SIGSTOP of a projector before its writes, until another has made them")).await
+        trial
+            .books(format!(
+                "{rounds} times SIGSTOP of a projector before its writes, until another has made them"
+            ))
+            .await
     })
     .await
 }
@@ -96,7 +105,12 @@ pub async fn joins_and_leaves(lab: Arc<Lab>) -> Verdict {
             }
         }
         trial.healed().await;
-        trial.books(format!("a second projector left and joined {turns} times in {} s: no offset went back", time.as_secs())).await
+        trial
+            .books(format!(
+                "a second projector left and joined {turns} times in {} s: no offset went back",
+                time.as_secs()
+            ))
+            .await
     })
     .await
 }
@@ -126,7 +140,9 @@ pub async fn rolling_restart(lab: Arc<Lab>) -> Verdict {
         let broken = trial.shop.answers.broken.load(Ordering::Relaxed);
         trial.notes.push(format!("{broken} requests lost their connection"));
         trial.notes.push(format!("{} answers were 503", trial.refused()));
-        trial.books(format!("SIGTERM and start of {} processes in turn, {rounds} times", processes.len())).await
+        trial
+            .books(format!("SIGTERM and start of {} processes in turn, {rounds} times", processes.len()))
+            .await
     })
     .await
 }

@@ -36,7 +36,8 @@ impl Fixture {
     pub(crate) async fn on(store: &TestDb, log: Arc<dyn Log>, prefix: &str) -> Self {
         store.migrate(&[SCHEMA]).await;
         let topic = |name: &str| format!("{prefix}{name}");
-        let queues = ["order.paid", "order.deleted", "user.created"].map(|name| Topics::dead_letters(&topic(name)));
+        let queues =
+            ["order.paid", "order.deleted", "user.created"].map(|name| Topics::dead_letters(&topic(name)));
         let spec = |name| TopicSpec { name, partitions: 2, replication: -1, config: Vec::new() };
         log.create_topics(&queues.map(spec)).await.unwrap();
         let views = Arc::new(Group::new(VIEWS, &[topic("order.paid"), topic("order.deleted")]));
@@ -96,7 +97,8 @@ pub(crate) fn paid(order: i64) -> Record {
 
 /// As the Go services write it.
 pub(crate) fn of_go(record: &Record) -> NewRecord {
-    let event = serde_json::to_string(std::str::from_utf8(record.value.as_deref().unwrap()).unwrap()).unwrap();
+    let event =
+        serde_json::to_string(std::str::from_utf8(record.value.as_deref().unwrap()).unwrap()).unwrap();
     let value = format!(
         r#"{{"original_topic":"{}","error_message":"failed","timestamp":"2026-11-22T12:44:48.1Z","original_event":{event}}}"#,
         record.topic

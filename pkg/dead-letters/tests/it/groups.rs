@@ -106,7 +106,9 @@ impl RetryStore for Group {
     async fn preview(&self, record: &Record) -> Result<Preview, Outage> {
         Ok(match record.offset {
             1 => Preview::View { before: None, after: Some(json!({ "version": 1 })) },
-            2 => Preview::View { before: Some(json!({ "version": 1 })), after: Some(json!({ "version": 2 })) },
+            2 => {
+                Preview::View { before: Some(json!({ "version": 1 })), after: Some(json!({ "version": 2 })) }
+            }
             3 => Preview::View { before: Some(json!({ "version": 1 })), after: None },
             4 => Preview::Known,
             5 => Preview::Waits,

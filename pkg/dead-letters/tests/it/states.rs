@@ -28,7 +28,10 @@ async fn a_discarded_letter_says_why_and_is_never_handed_in(store: TestDb) {
     let letter = fixture.dead(&paid(1)).await;
     let id = letter.parse().unwrap();
     let discarded = fixture.letters.discard(&id, "the order never was").await.unwrap();
-    assert_eq!((discarded.state, discarded.reason.as_deref()), (State::Discarded, Some("the order never was")));
+    assert_eq!(
+        (discarded.state, discarded.reason.as_deref()),
+        (State::Discarded, Some("the order never was"))
+    );
     assert_eq!(fixture.list(&Filters::default()).await, [discarded]);
     assert!(!fixture.redrive(&letter).await);
     // The last reason counts; a long one is cut.
@@ -81,8 +84,7 @@ async fn the_same_record_in_two_groups_is_two_letters(store: TestDb) {
     let fixture = Fixture::new(&store).await;
     let of_views = fixture.dead(&paid(1)).await;
     fixture.stock.gives_up(&paid(1));
-    let of_stock =
-        fixture.publish(dead_letter(&paid(1), &failure("product-consumer", "x", minute(2)))).await;
+    let of_stock = fixture.publish(dead_letter(&paid(1), &failure("product-consumer", "x", minute(2)))).await;
     assert!(fixture.redrive(&of_stock).await);
     assert_eq!(fixture.state(&of_views).await, State::Open);
     assert_eq!(fixture.state(&of_stock).await, State::Redriving);
