@@ -29,14 +29,20 @@ func handledByGo(r reactions) {
 	}
 }
 
-// namedTwice is an order as Go announces it: GORM has stored its first line, and the event has both.
+// namedTwice is an order as Go announces it: GORM has stored its first line, and the event has both. It may ask for nothing of
+// a product, too.
 func namedTwice(r reactions) {
-	created := r.row(3)
-	created.Order.Items = append(created.Order.Items, gosystem.ItemData{ProductID: r.product, Quantity: 2, UnitPrice: 89.9})
+	created, cable := r.row(3), r.s.Product("Cabo", 9.9, 5)
+	created.Order.Items = append(created.Order.Items, gosystem.ItemData{ProductID: r.product, Quantity: 2, UnitPrice: 89.9},
+		gosystem.ItemData{ProductID: cable, Quantity: 0, UnitPrice: 9.9})
 	r.g.thrice("order.created", created)
 	r.s.OrderSoon(created.Order.ID, "reserved", func(o shop.OrderView) bool { return o.Reservation == "RESERVED" })
 	r.consumed()
 	r.wantMoved(1, 0, 5)
+	moved := "select count(*) from outbox where event_type = 'stock.reserved' and aggregate = 'product' and aggregate_id = ?"
+	if found := select1[int](r.t, r.db, moved, cable); found != 0 {
+		r.t.Errorf("nothing is asked for of the cable, and it has %d stock.reserved", found)
+	}
 }
 
 // Go's letters say nothing of where their originals were, so that only their own places tell them apart.

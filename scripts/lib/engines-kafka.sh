@@ -6,7 +6,8 @@ kafka_java() { java -Dlog4j2.configurationFile="$CONF/kafka/log4j2.properties" -
 kafka_format() {
     if [[ -e $STATE/data/kafka/meta.properties ]]; then return; fi
     local cluster_id
-    cluster_id=$(random_bytes | base64 | tr '+/' '-_' | cut -c1-22)
+    # An id that begins with a dash would be taken for an option.
+    cluster_id=E$(random_bytes | base64 | tr '+/' '-_' | cut -c1-21)
     kafka_java kafka.tools.StorageTool format --ignore-formatted --config "$STATE/etc/kafka.properties" \
         --cluster-id "$cluster_id" >>"$STATE/logs/kafka.log" 2>&1
 }

@@ -34,9 +34,12 @@ impl Guard {
                 Problem::new(StatusCode::UNAUTHORIZED, "token_required", detail)
             });
         }
-        // A page in a browser on this machine reaches the listener too, under a name of its own.
-        let named = text(header::HOST).is_none_or(|host| is_loopback(without_port(host)));
-        (!self.local || !named).then(|| {
+        // A page in a browser on this machine reaches the listener too: under a name of its own, or as another origin.
+        let host = text(header::HOST);
+        let named = host.is_none_or(|host| is_loopback(without_port(host)));
+        let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+        let own = origin.is_none_or(|origin| origin.split_once("://").map(|(_, host)| host) == host);
+        (!self.local || !named || !own).then(|| {
             let detail = "without ESTEIRA_ADMIN_TOKEN the operator's API answers on a loopback address only";
             Problem::new(StatusCode::FORBIDDEN, "loopback_only", detail)
         })

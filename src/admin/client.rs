@@ -98,7 +98,7 @@ impl Client {
         match self {
             Self::Here { router, .. } => Ok(router.clone().oneshot(request.body(body)?).await?),
             Self::There { host, port, token } => {
-                request = request.header(header::HOST, format!("{host}:{port}"));
+                request = request.header(header::HOST, authority(host, *port));
                 if let Some(token) = token {
                     request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
                 }
@@ -115,6 +115,10 @@ impl Client {
             engines.close().await;
         }
     }
+}
+
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 async fn over_tcp(host: &str, port: u16, request: Request<Body>) -> anyhow::Result<Response> {

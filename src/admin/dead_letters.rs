@@ -50,7 +50,7 @@ pub struct Discarding {
 impl Discarding {
     pub fn checked(self) -> Result<String, Problem> {
         if self.reason.trim().is_empty() {
-            return Err(Problem::invalid_field("reason", "must say why it is given up", &self.reason));
+            return Err(Problem::invalid_field("reason", &self.reason, "must say why it is given up"));
         }
         Ok(self.reason)
     }

@@ -30,10 +30,6 @@ impl Lab {
         Self { short, soak: Duration::from_secs(60 * soak), servers }
     }
 
-    pub fn is_embedded(&self) -> bool {
-        self.servers.is_none()
-    }
-
     /// The short time with --short, the real one without.
     pub fn time(&self, short: u64, full: u64) -> Duration {
         Duration::from_secs(if self.short { short } else { full })

@@ -113,7 +113,8 @@ impl Shop {
             return None;
         }
         if status.is_server_error() {
-            self.strange(format!("{status}"));
+            self.strange(status.to_string());
+            return None;
         }
         answer.json().await.ok().map(|body| (status, body))
     }

@@ -10,9 +10,13 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use esteira_bus::{EmbeddedLog, KafkaConfig, KafkaLog, Log};
+use esteira_events::{EventType, Topics};
 use esteira_sql::Db;
 use esteira_testkit::{TestDb, engine, eventually, with_mysql};
 use esteira_views::{MongoViews, SqliteViews, Views};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 use tempfile::TempDir;
 
 pub const ALL: &str = "run";
@@ -119,8 +123,13 @@ impl Platform {
                 ("ESTEIRA_LEASE_TTL".to_owned(), "6s".to_owned()),
             ]);
             let mongo_uri = with_database(&direct.mongo, &name);
-            let engines = Engines::Servers { db: test_db.db.clone(), brokers: direct.kafka, mongo_uri };
-            test(Self::new(variables, |_| engines, &prefix)).await;
+            let brokers = direct.kafka;
+            let engines = Engines::Servers { db: test_db.db.clone(), brokers: brokers.clone(), mongo_uri };
+            let outcome = tokio::spawn(test(Self::new(variables, |_| engines, &prefix))).await;
+            delete_topics(&brokers, &prefix).await;
+            if let Err(error) = outcome {
+                std::panic::resume_unwind(error.into_panic());
+            }
         })
         .await;
     }
@@ -344,6 +353,20 @@ impl Drop for Platform {
             }
         }
     }
+}
+
+/// A broker with the topics of a hundred tests takes minutes to come back after a kill -9.
+async fn delete_topics(brokers: &str, prefix: &str) {
+    let topics: Vec<String> = EventType::ALL
+        .into_iter()
+        .map(|event| Topics::with_prefix(prefix).name(event))
+        .flat_map(|name| [Topics::dead_letters(&name), name])
+        .collect();
+    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    // Without them, or without a broker, there is nothing to delete.
+    let _ = admin.delete_topics(&names, &AdminOptions::new()).await;
 }
 
 fn database(test_db: &TestDb) -> String {

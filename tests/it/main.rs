@@ -7,5 +7,6 @@ mod harness;
 
 mod api;
 mod belt;
+mod dlq;
 mod start;
 mod tools;
