@@ -80,21 +80,26 @@ func wantPlaces(t testing.TB, what string, got, want places) {
 	}
 }
 
+// partitionsOf asks until the broker answers: a busy one may not take a connection at once.
 func partitionsOf(ctx context.Context, t testing.TB, w *platform.World, topics []string) map[string][]int {
 	t.Helper()
-	metadata, err := w.Kafka(t).Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
-	if err != nil {
-		t.Fatalf("kafka: %v", err)
-	}
 	partitions := map[string][]int{}
-	for _, topic := range metadata.Topics {
-		if topic.Error != nil {
-			t.Fatalf("%s: %v", topic.Name, topic.Error)
+	platform.Eventually(t, "the partitions are told", soon, func() error {
+		metadata, err := w.Kafka(t).Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+		if err != nil {
+			return err
 		}
-		for _, partition := range topic.Partitions {
-			partitions[topic.Name] = append(partitions[topic.Name], partition.ID)
+		clear(partitions)
+		for _, topic := range metadata.Topics {
+			if topic.Error != nil {
+				return fmt.Errorf("%s: %w", topic.Name, topic.Error)
+			}
+			for _, partition := range topic.Partitions {
+				partitions[topic.Name] = append(partitions[topic.Name], partition.ID)
+			}
 		}
-	}
+		return nil
+	})
 	return partitions
 }
 

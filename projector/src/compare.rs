@@ -1,13 +1,16 @@
 //! What a history gives beside what the view has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use esteira_bus::Outage;
+use esteira_events::{AggregateKind, OrderStatus};
+use esteira_sql::{Db, bulk, on};
 use esteira_views::{DocId, OrderView, USERS, UserFacet, UserView, Views, from_document};
+use sqlx::QueryBuilder;
 
 use crate::dead::away;
-use crate::gate::Current;
-use crate::history::Folded;
+use crate::gate::{Current, REMEMBERED};
+use crate::history::{Folded, store_away};
 use crate::incoming::Key;
 use crate::projections::View;
 use crate::store;
@@ -19,9 +22,16 @@ pub(crate) struct Compared {
     pub(crate) expected: Current,
     pub(crate) live: Current,
     pub(crate) broken: Option<String>,
+    /// Whether the view has events of Go that the outbox does not tell, perhaps not yet: nothing may take them back.
+    pub(crate) untold: bool,
 }
 
 impl Compared {
+    /// Whether the view has something that the history has not, perhaps not yet.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.live.version > self.expected.version || self.untold
+    }
+
     /// Whether the view says something else; which unsequenced events it knows of is not shown.
     pub(crate) fn differs(&self) -> bool {
         self.live.version != self.expected.version
@@ -41,17 +51,23 @@ fn shown(view: Option<&View>) -> Option<View> {
 }
 
 /// Loads the views of `folded`. What a history cannot know is taken over from them: the facets that follow somebody else.
-pub(crate) async fn compare(views: &dyn Views, folded: Vec<Folded>) -> Result<Vec<Compared>, Outage> {
+pub(crate) async fn compare(
+    store: &Db,
+    views: &dyn Views,
+    folded: Vec<Folded>,
+) -> Result<Vec<Compared>, Outage> {
     let keys: Vec<Key> = folded.iter().map(|folded| folded.key).collect();
     let mut live = store::load(views, &keys).await.map_err(away)?;
     let users = users_of(views, &folded).await?;
+    let stocks = stocks(store, &keys).await.map_err(store_away)?;
     let mut compared = Vec::with_capacity(folded.len());
     for mut folded in folded {
         let live = live.remove(&folded.key).unwrap_or_default();
         folded.go_on_from(&live);
         let Folded { key, current: mut expected, broken, bare, .. } = folded;
-        settle(&mut expected, &live, &users, bare);
-        compared.push(Compared { key, expected, live, broken });
+        let untold = settle(&mut expected, &live, &users, bare);
+        take_stock(&mut expected, stocks.get(&key.1));
+        compared.push(Compared { key, expected, live, broken, untold });
     }
     Ok(compared)
 }
@@ -72,21 +88,64 @@ async fn users_of(views: &dyn Views, folded: &[Folded]) -> Result<BTreeMap<i64, 
     Ok(users)
 }
 
-fn settle(expected: &mut Current, live: &Current, users: &BTreeMap<i64, UserView>, bare: bool) {
-    let Some(view) = &mut expected.view else { return };
-    if let Some(live) = live.view.clone().and_then(|mut view| view.applied().take()) {
-        let known = view.applied().get_or_insert_default();
-        let more: Vec<String> = live.into_iter().filter(|id| !known.contains(id)).collect();
-        known.extend(more);
-    }
+/// Whether the view has unsequenced events that the history has not.
+fn settle(expected: &mut Current, live: &Current, users: &BTreeMap<i64, UserView>, bare: bool) -> bool {
+    let applied = live.view.clone().and_then(|mut view| view.applied().take()).unwrap_or_default();
+    let Some(view) = &mut expected.view else { return false };
+    let known: HashSet<&String> = view.applied().iter().flatten().collect();
+    // A long history remembers its last events only, and so does the view.
+    let untold = known.len() < REMEMBERED && applied.iter().any(|id| !known.contains(id));
     if let View::Order(order) = view {
         if let Some(user) = users.get(&order.user_id) {
             follow(order, user);
         }
-        if let Some(View::Order(live)) = live.view.as_ref().filter(|_| bare) {
-            keep_snapshots(order, live);
+        if let Some(View::Order(shown)) = &live.view {
+            if bare {
+                keep_snapshots(order, shown);
+            }
+            if live.version == 0 && OrderStatus::parse(&shown.status) > OrderStatus::parse(&order.status) {
+                // Go's product side cancels past the outbox.
+                order.status.clone_from(&shown.status);
+            }
         }
     }
+    untold
+}
+
+esteira_sql::row! {
+    /// What the write side has of a product.
+    struct ProductRow {
+        id: i64,
+        version: i64,
+        stock: i64,
+    }
+}
+
+/// Go's product service moves stock past the outbox, so that only the table knows what is left.
+fn take_stock(expected: &mut Current, row: Option<&ProductRow>) {
+    if let (Some(View::Product(product)), Some(row)) = (&mut expected.view, row)
+        && row.version == expected.version
+    {
+        product.stock = row.stock;
+    }
+}
+
+async fn stocks(store: &Db, keys: &[Key]) -> Result<BTreeMap<i64, ProductRow>, sqlx::Error> {
+    let ids: Vec<i64> =
+        keys.iter().filter(|(kind, _)| *kind == AggregateKind::Product).map(|(_, id)| *id).collect();
+    let mut reader = store.read().await?;
+    let mut stocks = BTreeMap::new();
+    for list in bulk::key_lists(&ids) {
+        let rows: Vec<ProductRow> = on!(&mut reader.conn(), c => {
+            let mut query = QueryBuilder::new(
+                "select cast(id as signed) as id, version, cast(stock as signed) as stock from products where id in ",
+            );
+            bulk::push_list(&mut query, &list);
+            query.build_query_as().fetch_all(&mut *c).await
+        })?;
+        stocks.extend(rows.into_iter().map(|row| (row.id, row)));
+    }
+    Ok(stocks)
 }
 
 fn follow(order: &mut OrderView, user: &UserView) {

@@ -7,7 +7,7 @@ use crate::projections::{View, project, project_ahead};
 
 /// The ids of unsequenced events that a document remembers: more than one batch of them, which comes again after a
 /// crash. Go publishes each event three times in a row.
-const REMEMBERED: usize = 512;
+pub(crate) const REMEMBERED: usize = 512;
 
 /// An aggregate's view as it was loaded, and as the events leave it.
 #[derive(Clone, Debug, Default)]

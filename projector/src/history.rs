@@ -45,10 +45,9 @@ impl Folded {
     }
 
     fn push(&mut self, event: &Event) {
-        while let Some(earlier) = self
-            .unsequenced
-            .pop_front_if(|other| self.current.version > 0 && other.meta.occurred_at < event.meta.occurred_at)
-        {
+        while let Some(earlier) = self.unsequenced.pop_front_if(|other| {
+            event.sequence() != Some(1) && other.meta.occurred_at < event.meta.occurred_at
+        }) {
             self.pass(&earlier);
         }
         self.pass(event);

@@ -84,24 +84,27 @@ impl Projector {
             if left.is_empty() {
                 return Ok(());
             }
-            let compared = compare(self.views.as_ref(), left).await?;
-            let (ahead, rest): (Vec<Compared>, Vec<Compared>) = compared
-                .into_iter()
-                .partition(|it| it.broken.is_none() && it.live.version > it.expected.version);
+            let compared = compare(store, self.views.as_ref(), left).await?;
+            let (ahead, rest): (Vec<Compared>, Vec<Compared>) =
+                compared.into_iter().partition(|it| it.broken.is_none() && it.is_ahead());
             for Compared { key: (kind, id), broken, .. } in &rest {
                 rebuilt.broken.extend(broken.as_ref().map(|reason| format!("{kind} {id}: {reason}")));
             }
             let changed: Vec<&Compared> =
-                rest.iter().filter(|it| it.broken.is_none() && it.differs()).collect();
+                rest.iter().filter(|it| it.broken.is_none() && it.differs() && !it.live.deleted).collect();
             let mut again: Vec<Key> = ahead.iter().map(|it| it.key).collect();
             let stale = self.swap(&changed).await?;
             rebuilt.replaced += (changed.len() - stale.len()) as u64;
             again.extend(stale);
+            if !ahead.is_empty() {
+                // Go may have written meanwhile.
+                name_rows_of_go(store).await.map_err(store_away)?;
+            }
             left = self.read_again(store, &again).await?;
         }
         let behind = left
             .iter()
-            .map(|Folded { key: (kind, id), .. }| format!("{kind} {id}: its view is ahead of its history"));
+            .map(|Folded { key: (kind, id), .. }| format!("{kind} {id}: its view has more than its history"));
         rebuilt.broken.extend(behind);
         Ok(())
     }

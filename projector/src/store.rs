@@ -141,11 +141,11 @@ fn writes_of(change: &Change<'_>) -> Result<Vec<Write>, ViewsError> {
         Some(before) => {
             // Only what changed: the user facet of an order belongs to another writer.
             let mut old = before.document()?.body;
+            let gone: Vec<String> = old.keys().filter(|field| !set.contains_key(*field)).cloned().collect();
             if change.before.version == 0 {
                 // A Go projector's document has not every field that it is read with.
                 old.clear();
             }
-            let gone = old.keys().filter(|field| !set.contains_key(*field)).cloned().collect::<Vec<_>>();
             set.retain(|field, value| old.get(field) != Some(value));
             set.extend(gone.into_iter().map(|field| (field, Value::Null)));
             Guard::Unchanged { version: change.before.version, revision: before.revision() }

@@ -7,22 +7,16 @@ use std::time::Instant;
 
 use esteira_bus::Outage;
 use esteira_events::AggregateKind;
-use esteira_sql::{Db, Timestamp, on};
+use esteira_sql::{Db, Timestamp};
 use esteira_views::{
-    Collection, DocId, Document, Filter, GO_PROCESSED, GoProcessed, Guard, PRODUCTS, Query, Sort, TAKEOVERS,
-    Takeover, VERSION, ViewsError, Write, from_document, to_document,
+    Collection, DocId, Document, Filter, GO_PROCESSED, GoProcessed, Query, Sort, TAKEOVERS, Takeover,
+    VERSION, ViewsError, Write, from_document, to_document,
 };
-use serde_json::json;
 
 use crate::dead::away;
-use crate::history::store_away;
-use crate::incoming::Key;
 use crate::projections::collection;
 use crate::projector::Projector;
 use crate::rebuild::Rebuilt;
-use crate::store;
-
-const PAGE: u32 = 1_000;
 
 impl Projector {
     /// Rebuilds what a Go projector has written since this group last consumed; mostly a look, and nothing to do.
@@ -55,7 +49,6 @@ impl Projector {
         for kind in AggregateKind::ALL {
             adopted += self.adopt(kind).await?;
         }
-        self.take_stock(store).await?;
         for reason in &rebuilt.broken {
             tracing::error!(%reason, "a view cannot be rebuilt");
         }
@@ -99,32 +92,6 @@ impl Projector {
         }
         Ok(left)
     }
-
-    /// Go's product service moves stock past the outbox, so that only the table knows what is left.
-    async fn take_stock(&self, store: &Db) -> Result<(), Outage> {
-        let mut after = 0;
-        loop {
-            let rows = stocks(store, after).await.map_err(store_away)?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            after = last.id;
-            let keys: Vec<Key> = rows.iter().map(|row| (AggregateKind::Product, row.id)).collect();
-            let loaded = store::load(self.views.as_ref(), &keys).await.map_err(away)?;
-            let writes: Vec<Write> = rows
-                .iter()
-                .filter_map(|row| {
-                    let current = &loaded[&(AggregateKind::Product, row.id)];
-                    // A later version says itself what is left.
-                    let view = current.view.as_ref().filter(|_| current.version == row.version)?;
-                    let guard = Guard::Unchanged { version: row.version, revision: view.revision() };
-                    let set = [("stock".to_owned(), json!(row.stock))].into_iter().collect();
-                    Some(Write::Put { collection: &PRODUCTS, id: DocId::Int(row.id), guard, set })
-                })
-                .collect();
-            if !writes.is_empty() {
-                self.views.write(writes).await.map_err(away)?;
-            }
-        }
-    }
 }
 
 /// The collections of the views.
@@ -134,27 +101,4 @@ fn views() -> impl Iterator<Item = (AggregateKind, &'static Collection)> {
 
 fn no_version() -> Filter {
     Filter::Missing(VERSION.to_owned())
-}
-
-esteira_sql::row! {
-    /// What the write side has of a product.
-    struct ProductRow {
-        id: i64,
-        version: i64,
-        stock: i64,
-    }
-}
-
-async fn stocks(store: &Db, after: i64) -> Result<Vec<ProductRow>, sqlx::Error> {
-    let mut reader = store.read().await?;
-    on!(&mut reader.conn(), c => {
-        sqlx::query_as(
-            "select cast(id as signed) as id, version, cast(stock as signed) as stock from products \
-             where id > ? order by products.id limit ?",
-        )
-        .bind(after)
-        .bind(PAGE)
-        .fetch_all(&mut *c)
-        .await
-    })
 }

@@ -1,6 +1,6 @@
 //! Whether outbox, tables, log and views say the same.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use esteira_bus::Outage;
@@ -77,9 +77,8 @@ impl Projector {
             while let Some((folded, read)) = histories.next().await? {
                 verified.read += read as u64;
                 verified.aggregates += folded.len() as u64;
-                let compared = compare(self.views.as_ref(), folded).await?;
-                let suspects: Vec<Key> =
-                    self.suspects(store, kind, &compared).await?.into_iter().map(|(key, _)| key).collect();
+                let compared = compare(store, self.views.as_ref(), folded).await?;
+                let suspects = keys(&self.suspects(store, kind, &compared).await?);
                 self.settle(store, kind, suspects, repair, &mut verified).await?;
                 each(&verified);
             }
@@ -88,7 +87,7 @@ impl Projector {
         Ok(verified)
     }
 
-    /// Looks at `suspects` again until they agree or have had their time; what is left is a difference.
+    /// Looks at `suspects` again until they agree or have had their time; what is left then is repaired, or a difference.
     async fn settle(
         &self,
         store: &Db,
@@ -98,34 +97,30 @@ impl Projector {
         verified: &mut Verified,
     ) -> Result<(), Outage> {
         let started = Instant::now();
-        let mut left = Vec::new();
-        while !suspects.is_empty() {
-            let again = self.read_again(store, &suspects).await?;
-            let compared = compare(self.views.as_ref(), again).await?;
-            left = self.suspects(store, kind, &compared).await?;
-            suspects = left.iter().map(|(key, _)| *key).collect();
-            suspects.dedup();
-            if repair
-                && !suspects.is_empty()
-                && left.iter().any(|(_, difference)| difference.at == Where::View)
-            {
-                let mut rebuilt = Rebuilt::default();
-                let folded = self.read_again(store, &suspects).await?;
-                self.replace(store, folded, &mut rebuilt).await?;
-                verified.repaired += rebuilt.replaced;
-                if rebuilt.replaced > 0 {
-                    continue;
-                }
-            }
-            if started.elapsed() > PATIENCE {
-                break;
-            }
-            if !suspects.is_empty() {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
+        while !suspects.is_empty() && started.elapsed() < PATIENCE {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            suspects = keys(&self.look_again(store, kind, &suspects).await?);
         }
+        if repair && !suspects.is_empty() {
+            let mut rebuilt = Rebuilt::default();
+            let folded = self.read_again(store, &suspects).await?;
+            self.replace(store, folded, &mut rebuilt).await?;
+            verified.repaired += rebuilt.replaced;
+        }
+        let left = self.look_again(store, kind, &suspects).await?;
         verified.differences.extend(left.into_iter().map(|(_, difference)| difference));
         Ok(())
+    }
+
+    async fn look_again(
+        &self,
+        store: &Db,
+        kind: AggregateKind,
+        suspects: &[Key],
+    ) -> Result<Vec<(Key, Difference)>, Outage> {
+        let again = self.read_again(store, suspects).await?;
+        let compared = compare(store, self.views.as_ref(), again).await?;
+        self.suspects(store, kind, &compared).await
     }
 
     /// What differs in `compared`.
@@ -137,8 +132,9 @@ impl Projector {
     ) -> Result<Vec<(Key, Difference)>, Outage> {
         let ids: Vec<i64> = compared.iter().map(|it| it.key.1).collect();
         let rows = state::rows(store, kind, &ids).await.map_err(store_away)?;
+        let moving = self.moving(store, compared, &rows).await?;
         let mut found = Vec::new();
-        for it in compared {
+        for it in compared.iter().filter(|it| !moving.contains(&it.key)) {
             let difference = |at: Where, found: String, expected: String| {
                 let of = format!("{} {}", it.key.0, it.key.1);
                 (it.key, Difference { of, at, found, expected })
@@ -150,7 +146,7 @@ impl Projector {
             if kind == AggregateKind::Reservation {
                 continue;
             }
-            if it.differs() {
+            if it.differs() && !it.untold {
                 found.push(difference(Where::View, shown(&it.live), shown(&it.expected)));
             }
             let row = rows.get(&it.key.1).map(|row| format!("version {}: {}", row.version, row.says));
@@ -164,6 +160,26 @@ impl Projector {
             }
         }
         Ok(found)
+    }
+
+    /// Those of `compared` whose view or row is ahead of a history that was read before, and that has caught up since.
+    async fn moving(
+        &self,
+        store: &Db,
+        compared: &[Compared],
+        rows: &BTreeMap<i64, state::Row>,
+    ) -> Result<BTreeSet<Key>, Outage> {
+        let seen = |it: &Compared| rows.get(&it.key.1).map_or(0, |row| row.version).max(it.live.version);
+        let ahead: BTreeMap<Key, i64> = compared
+            .iter()
+            .filter(|it| it.broken.is_none() && seen(it) > it.expected.version)
+            .map(|it| (it.key, seen(it)))
+            .collect();
+        let keys: Vec<Key> = ahead.keys().copied().collect();
+        let again = self.read_again(store, &keys).await?;
+        let caught_up =
+            again.into_iter().filter(|folded| ahead.get(&folded.key) <= Some(&folded.current.version));
+        Ok(caught_up.map(|folded| folded.key).collect())
     }
 
     /// Every published event is in its topic.
@@ -219,6 +235,12 @@ impl Projector {
         }
         Ok(ids)
     }
+}
+
+fn keys(differences: &[(Key, Difference)]) -> Vec<Key> {
+    let mut keys: Vec<Key> = differences.iter().map(|(key, _)| *key).collect();
+    keys.dedup();
+    keys
 }
 
 #[derive(Deserialize)]

@@ -82,5 +82,10 @@ fn known(id: i64, done: bool) -> Result<Json<()>, Problem> {
     if done {
         return Ok(Json(()));
     }
-    Err(Problem::not_found("outbox_row_not_found", format!("no outbox row {id} waits after a refusal")))
+    Err(Problem::not_found(
+        "outbox_row_not_found",
+        format!(
+            "no outbox row {id} waits for its next attempt: it was never refused, is published, or is being tried just now"
+        ),
+    ))
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 
+use faults::Run;
 use lab::Lab;
 
 /// Causes faults and checks that nothing is lost and nothing is doubled.
@@ -59,7 +60,7 @@ async fn run(options: &Options, results: &mut report::Results) {
     let lab = Arc::new(Lab::new(options.short, options.embedded, options.soak).await);
     for fault in faults::ALL {
         let chosen = if options.only.is_empty() {
-            (!options.short || fault.short) && (!options.embedded || fault.embedded)
+            (!options.short || fault.is_in(Run::Short)) && (!options.embedded || fault.is_in(Run::Embedded))
         } else {
             options.only.contains(&fault.number)
         };

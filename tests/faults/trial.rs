@@ -15,7 +15,7 @@ use crate::report::Outcome;
 /// What the clients of a fault order, if the platform takes it.
 pub const STEADY: Plan = Plan { orders: None, rate: Some(100) };
 /// How long everything may take to agree after the fault.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub struct Trial {
@@ -82,11 +82,14 @@ impl Trial {
 
     /// How many orders a second are accepted from clients that do not wait.
     pub async fn capacity(&mut self) -> u32 {
+        const SECONDS: u32 = 10;
+        let before = self.orders();
         self.load(Plan { orders: None, rate: None }).await;
         self.fault();
-        tokio::time::sleep(Duration::from_secs(10)).await;
+        tokio::time::sleep(Duration::from_secs(SECONDS.into())).await;
+        let orders = u32::try_from(self.orders() - before).unwrap();
         self.healed().await;
-        self.held.unwrap_or_default() as u32
+        orders / SECONDS
     }
 
     fn orders(&self) -> u64 {
@@ -115,8 +118,8 @@ impl Trial {
     /// The fault is over: the load ends, and the time until all is well counts.
     pub async fn healed(&mut self) {
         let (begun, before) = self.begun.expect("the fault has begun");
-        let orders = self.orders() - before;
-        self.held = Some(orders as f64 / begun.elapsed().as_secs_f64());
+        let orders = u32::try_from(self.orders() - before).unwrap();
+        self.held = Some(f64::from(orders) / begun.elapsed().as_secs_f64());
         self.healed = Some(Instant::now());
         if let Some(load) = self.load.take() {
             self.ledger.extend(load.finish().await);

@@ -27,7 +27,7 @@ pub struct Plan {
 
 pub struct Load {
     pub stock: BTreeMap<i64, i64>,
-    stop: Arc<AtomicBool>,
+    enough: Arc<AtomicBool>,
     clients: JoinSet<Vec<Receipt>>,
 }
 
@@ -38,7 +38,7 @@ struct Work {
     users: Vec<i64>,
     products: Vec<i64>,
     plan: Plan,
-    stop: Arc<AtomicBool>,
+    enough: Arc<AtomicBool>,
 }
 
 impl Load {
@@ -54,13 +54,13 @@ impl Load {
             stock.insert(shop.product(&format!("product{index}"), pieces).await, pieces);
         }
         let products: Vec<i64> = stock.keys().copied().collect();
-        let stop = Arc::new(AtomicBool::new(false));
-        let work = Work { shop: shop.clone(), users, products, plan, stop: Arc::clone(&stop) };
+        let enough = Arc::new(AtomicBool::new(false));
+        let work = Work { shop: shop.clone(), users, products, plan, enough: Arc::clone(&enough) };
         let mut clients = JoinSet::new();
         for client in 0..CLIENTS {
             clients.spawn(work.clone().run(client));
         }
-        Self { stock, stop, clients }
+        Self { stock, enough, clients }
     }
 
     /// Whether every client is done; what they were told goes to `ledger`.
@@ -73,7 +73,7 @@ impl Load {
 
     /// Lets every client finish what it is at: the ledger.
     pub async fn finish(mut self) -> Vec<Receipt> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.enough.store(true, Ordering::Relaxed);
         let mut ledger = Vec::new();
         while let Some(receipts) = self.clients.join_next().await {
             ledger.extend(receipts.unwrap());
@@ -87,7 +87,7 @@ impl Work {
         let mut receipts = Vec::new();
         let started = Instant::now();
         for index in (client..self.plan.orders.unwrap_or(usize::MAX)).step_by(CLIENTS) {
-            if self.stop.load(Ordering::Relaxed) {
+            if self.enough.load(Ordering::Relaxed) {
                 break;
             }
             self.keep_pace(started, index).await;
@@ -99,7 +99,7 @@ impl Work {
     /// Order number `index` is due at its time; one that is late is due at once.
     async fn keep_pace(&self, started: Instant, index: usize) {
         if let Some(rate) = self.plan.rate {
-            let due = Duration::from_secs(1).mul_f64(index as f64 / f64::from(rate));
+            let due = Duration::from_secs(u64::try_from(index).unwrap()) / rate;
             tokio::time::sleep(due.saturating_sub(started.elapsed())).await;
         }
     }

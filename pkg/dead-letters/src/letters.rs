@@ -181,10 +181,11 @@ pub(crate) fn age(letter: &DeadLetter) -> (Option<DateTime<Utc>>, &LetterId) {
 /// `known` tells whether a group of ours is meant.
 fn state(letter: &DeadLetter, known: bool, standings: &[Standing], decision: Option<Decision>) -> State {
     let any = |wanted: Standing| standings.contains(&wanted);
-    if decision == Some(Decision::Discard) || any(Standing::Discarded) {
-        State::Discarded
-    } else if any(Standing::Dead) {
+    if any(Standing::Dead) {
+        // Also where a decision about it was broken off.
         State::Open
+    } else if decision == Some(Decision::Discard) || any(Standing::Discarded) {
+        State::Discarded
     } else if any(Standing::Waiting) {
         State::Redriving
     } else if known && (decision == Some(Decision::Redrive) || letter.group.is_some()) {

@@ -130,6 +130,10 @@ impl DeadLetters {
             if let Some(beat) = &mut beat {
                 beat.tick().await;
             }
+            // Somebody may have decided otherwise since the list was read.
+            if self.find(&letter.id).await?.1.state != State::Open {
+                continue;
+            }
             match self.hand_in(letter).await {
                 Ok(()) => progress.handed_in += 1,
                 Err(error @ (DeadLettersError::Undecodable(..) | DeadLettersError::Nobody(..))) => {

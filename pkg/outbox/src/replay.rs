@@ -125,7 +125,7 @@ pub async fn published(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<Ve
     })
 }
 
-/// Writes beside the published rows of Go whose they are, as their values say, so that they belong to a history; a
+/// Writes beside the rows of Go whose they are, as their values say, so that they belong to a history; a
 /// creation is the first of its sequence. How many there were.
 pub async fn name_rows_of_go(db: &Db) -> Result<usize, sqlx::Error> {
     let (mut after, mut named) = (0, 0);
@@ -148,7 +148,7 @@ async fn nameless(conn: &mut Conn<'_>, after: i64) -> Result<Vec<OutboxRow>, sql
     let columns = columns(conn.now_ms());
     on!(conn, c => {
         QueryBuilder::new(format!(
-            "select {columns} from outbox where aggregate_id is null and processed_at is not null and id > "
+            "select {columns} from outbox where aggregate_id is null and id > "
         ))
         .push_bind(after)
         .push(" order by outbox.id limit ")

@@ -54,7 +54,8 @@ pub async fn retry(db: &Db, id: i64) -> Result<bool, sqlx::Error> {
 }
 
 /// Gives row `id` up: what is published in its place has its sequence and changes nothing, so that what follows it goes
-/// on. The row's event is kept in `outbox_skipped`. False where no such row waits.
+/// on. The row's event is kept in `outbox_skipped`. False where no such row waits for its next attempt: one that is being
+/// tried may be on its way.
 pub async fn skip(db: &Db, id: i64, reason: &str) -> Result<bool, sqlx::Error> {
     let mut tx = db.begin().await?;
     let Some(row) = find(&mut tx.conn(), id).await? else { return Ok(false) };
@@ -74,7 +75,7 @@ pub async fn skip(db: &Db, id: i64, reason: &str) -> Result<bool, sqlx::Error> {
             }
             // It has no place in a sequence that anybody waits for.
             None => {
-                sqlx::query("update outbox set processed_at = ? where id = ?")
+                sqlx::query("update outbox set payload = '{}', processed_at = ? where id = ?")
                     .bind(Timestamp::now())
                     .bind(id)
                     .execute(&mut *c)
@@ -88,8 +89,9 @@ pub async fn skip(db: &Db, id: i64, reason: &str) -> Result<bool, sqlx::Error> {
 
 async fn find(conn: &mut Conn<'_>, id: i64) -> Result<Option<OutboxRow>, sqlx::Error> {
     let sql = format!(
-        "select {} from outbox where processed_at is null and id = ?{}",
+        "select {} from outbox where processed_at is null and attempts > 0 and next_attempt_at > {} and id = ?{}",
         columns(conn.now_ms()),
+        conn.now_ms(),
         conn.for_update()
     );
     on!(conn, c => sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(&mut *c).await)

@@ -14,9 +14,11 @@ mod oracle;
 mod orders_of_arrival;
 mod product_facets;
 mod rebuild;
+mod rebuild_races;
 mod redrive;
 mod restarts;
 mod retries;
+
 mod takeover;
 mod unsequenced;
 

@@ -180,7 +180,7 @@ async fn of_a_discarded_event_only_the_place_in_the_sequence_is_left(fixture: Fi
     assert_eq!(fixture.user(1).await.unwrap().version, 2);
     assert_eq!(fixture.parked().await, []);
     // It stays given up when it comes again.
-    fixture.handle(&[dead.clone()]).await;
+    fixture.handle(std::slice::from_ref(&dead)).await;
     redrive(&fixture, &dead).await;
     fixture.sweep().await;
     assert_eq!(content(&fixture, 1).await, before);

@@ -189,7 +189,18 @@ async fn the_stock_that_go_moved_past_the_outbox_comes_from_the_table(fixture: F
     assert_eq!((fixture.product(1).await.unwrap().stock, fixture.product(2).await.unwrap().stock), (4, 5));
 }
 
+/// Go's product side cancels by an event of its own, which neither a row nor the outbox has.
+async fn what_go_cancelled_past_the_outbox_stays_cancelled(fixture: Fixture) {
+    let fixture = fixture.with_outbox().await;
+    fixture.outbox(&[event(0, order_created(1, 1, 2, None))]).await;
+    fixture.go_order(1, "CANCELED").await;
+    fixture.take_over().await;
+    let order = fixture.order(1).await.unwrap();
+    assert_eq!((order.status.as_str(), order.version), ("CANCELED", 1));
+}
+
 crate::on_every_engine!(
+    what_go_cancelled_past_the_outbox_stays_cancelled,
     the_stock_that_go_moved_past_the_outbox_comes_from_the_table,
     a_go_document_is_rebuilt_from_the_outbox,
     a_document_whose_creation_the_outbox_does_not_have_goes_on_from_there,

@@ -27,7 +27,7 @@ pub async fn open_transaction(lab: Arc<Lab>) -> Verdict {
         trial.platform.set("user-service", "FAILPOINTS", &points);
         trial.platform.start("user-service").await;
         trial.fault();
-        let shop = trial.shop.clone().patient(2 * held + Duration::from_secs(60));
+        let shop = trial.shop.clone().patient(2 * held + Duration::from_mins(1));
         let late = tokio::spawn(async move { shop.user("late").await });
         sleep(held.mul_f64(0.9)).await;
         let published = oracle.ints("select max(id) from outbox where processed_at is not null").await[0];

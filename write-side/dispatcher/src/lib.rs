@@ -146,7 +146,7 @@ impl Dispatcher {
 
     /// Renews the lease where too little of it is left for a send.
     async fn keep(&self, lease: &mut Lease) -> Result<(), SweepError> {
-        if self.stage.report().state == State::Ready {
+        if matches!(self.stage.report().state, State::Ready | State::Stalled) {
             self.stage.ready_for(STALL);
         }
         if lease.remaining() < self.settings.send_margin + self.settings.lease_ttl / 3 {

@@ -38,7 +38,7 @@ async fn letters_of_go_are_told_apart_though_their_records_have_no_place(store: 
 async fn a_letter_of_go_on_a_topic_that_nobody_reads_here_stays_open(store: TestDb) {
     let fixture = Fixture::new(&store).await;
     let mut record = paid(1);
-    record.topic = "user.created".to_owned();
+    "user.created".clone_into(&mut record.topic);
     let letter = fixture.publish(of_go(&record)).await;
     fixture.letters.redrive(&letter.parse().unwrap()).await.unwrap_err();
     assert_eq!(fixture.state(&letter).await, State::Open);
