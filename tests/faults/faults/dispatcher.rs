@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use esteira_events::EventType;
 use esteira_testkit::eventually;
 use futures::future::try_join_all;
 
@@ -39,10 +40,18 @@ pub async fn owner_is_stopped(lab: Arc<Lab>) -> Verdict {
         let mut trial = Trial::start(platform, &[]).await;
         assert!(trial.platform.stop("dispatcher").await);
         let user = trial.shop.user("early").await;
-        trial.platform.set("dispatcher", "FAILPOINTS", "dispatcher-before-mark=1*sleep(2000)");
+        trial.platform.set("dispatcher", "FAILPOINTS", "dispatcher-before-mark=1*sleep(5000)");
         trial.platform.spawn("dispatcher");
         let oracle = trial.oracle().await;
-        eventually("its first record is in Kafka", async || (oracle.published().await.len() == 1).then_some(())).await;
+        let topic = oracle.topics.name(EventType::UserCreated);
+        eventually("its first record is in Kafka", async || {
+            let mut records = 0;
+            for partition in 0..3 {
+                records += oracle.records(&topic, partition).await.len();
+            }
+            (records == 1).then_some(())
+        })
+        .await;
         trial.platform.signal("dispatcher", "STOP");
         let unmarked = format!("select id from outbox where aggregate_id = {user} and processed_at is null");
         assert_eq!(oracle.ints(&unmarked).await.len(), 1, "it was stopped before the mark");

@@ -23,6 +23,30 @@ async fn a_taken_key_is_unique_and_a_wrong_statement_is_refused(test: TestDb) {
     }
 }
 
+#[tokio::test]
+async fn a_full_disk_is_unavailable_and_passes_when_there_is_room_again() {
+    esteira_testkit::with_sqlite(async |test: TestDb| {
+        test.execute("create table things (id integer primary key, text text)").await;
+        // What a full disk is to SQLite; it belongs to the connection, as a full disk does not.
+        test.execute("pragma max_page_count = 8").await;
+        let mut tx = test.db.begin().await.unwrap();
+        let mut full = None;
+        for _ in 0..100 {
+            let insert = "insert into things (text) values (hex(randomblob(2000)))";
+            let done = on!(&mut tx.conn(), c => sqlx::query(insert).execute(&mut *c).await.map(drop));
+            if let Err(error) = done {
+                full = Some(error);
+                break;
+            }
+        }
+        assert_eq!(full.map(|error| fault(&error)), Some(Fault::Unavailable));
+        let _ = tx.rollback().await;
+        test.execute("insert into things (text) values ('again')").await;
+        assert_eq!(test.int("select count(*) from things").await, 1);
+    })
+    .await;
+}
+
 async fn a_lock_that_took_too_long_is_a_lock_timeout(test: TestDb) {
     test.execute("create table things (id bigint primary key, version bigint)").await;
     test.execute("insert into things values (1, 1)").await;
