@@ -31,7 +31,7 @@ pub enum Dlq {
     },
     /// Show one dead letter: its record, its error, and what a redrive would do
     Show {
-        /// <topic>.dlq/<partition>/<offset>
+        /// `<topic>.dlq/<partition>/<offset>`
         letter: LetterId,
         /// Print JSON
         #[arg(long)]
@@ -39,7 +39,7 @@ pub enum Dlq {
     },
     /// Hand dead letters back to the consumer groups that gave them up
     Redrive {
-        /// <topic>.dlq/<partition>/<offset>
+        /// `<topic>.dlq/<partition>/<offset>`
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         letters: Vec<LetterId>,
         /// Every open one that the filters below mean
@@ -59,7 +59,7 @@ pub enum Dlq {
     },
     /// Give dead letters up for good, so that what waits behind them goes on
     Discard {
-        /// <topic>.dlq/<partition>/<offset>
+        /// `<topic>.dlq/<partition>/<offset>`
         #[arg(required = true)]
         letters: Vec<LetterId>,
         /// Kept beside the letter

@@ -110,7 +110,7 @@ async fn a_database_of_a_newer_version_stops_the_start() {
 async fn a_second_process_on_the_same_files_is_refused_and_the_doctor_asks_the_first() {
     let platform = Platform::embedded().await;
     let mut second = platform.command(ALL);
-    for name in ["USERS", "PRODUCTS", "ORDERS", "QUERY"] {
+    for name in ["USERS", "PRODUCTS", "ORDERS", "QUERY", "CONSOLE"] {
         second.env(format!("ESTEIRA_{name}_PORT"), free_port().to_string());
     }
     assert!(!second.status().unwrap().success());
