@@ -113,8 +113,11 @@ func wantNothingLeft(t testing.TB, w *platform.World) {
 		}
 		return err
 	})
-	if found := select1[int](t, w.GormDB(t), "select count(*) from parked_records"); found != 0 {
-		t.Errorf("%d records of reactions are parked", found)
+	// Without a command service there are no reactions, and no table of theirs.
+	if db := w.GormDB(t); db.Migrator().HasTable("parked_records") {
+		if found := select1[int](t, db, "select count(*) from parked_records"); found != 0 {
+			t.Errorf("%d records of reactions are parked", found)
+		}
 	}
 	for _, letter := range deadLetters(t, w) {
 		t.Errorf("a dead letter: %s", letter.Value)

@@ -30,6 +30,14 @@ const PAGE: u32 = 1_000;
 /// How often a document that changes meanwhile is looked at again.
 const TRIES: usize = 20;
 
+/// What becomes of documents that have neither a history nor a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Orphans {
+    Remove,
+    /// They may be of a service that tells nothing of them but what the log had.
+    Keep,
+}
+
 /// How far a rebuild is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rebuilt {
@@ -50,6 +58,16 @@ impl Projector {
         &self,
         store: &Db,
         kinds: &[AggregateKind],
+        each: impl FnMut(&Rebuilt) + Send,
+    ) -> Result<Rebuilt, Outage> {
+        self.rebuild_and(Orphans::Remove, store, kinds, each).await
+    }
+
+    pub(crate) async fn rebuild_and(
+        &self,
+        orphans: Orphans,
+        store: &Db,
+        kinds: &[AggregateKind],
         mut each: impl FnMut(&Rebuilt) + Send,
     ) -> Result<Rebuilt, Outage> {
         name_rows_of_go(store).await.map_err(store_away)?;
@@ -67,7 +85,7 @@ impl Projector {
                 self.replace(store, folded, &mut rebuilt).await?;
                 each(&rebuilt);
             }
-            rebuilt.removed += self.remove_orphans(store, kind).await?;
+            rebuilt.removed += self.remove_orphans(orphans, store, kind).await?;
             self.forget_what_is_shown(kind).await?;
         }
         Ok(rebuilt)
@@ -130,8 +148,12 @@ impl Projector {
     }
 
     /// Deletes documents that have neither a history nor a row, and those that came back after their deletion.
-    async fn remove_orphans(&self, store: &Db, kind: AggregateKind) -> Result<u64, Outage> {
+    async fn remove_orphans(&self, orphans: Orphans, store: &Db, kind: AggregateKind) -> Result<u64, Outage> {
         let Some(collection) = collection(kind) else { return Ok(0) };
+        let events =
+            count(&mut store.read().await.map_err(store_away)?.conn(), kind).await.map_err(store_away)?;
+        // A store without a single event of the kind is more likely the wrong store than a reason to delete every view.
+        let keep = orphans == Orphans::Keep || events == 0;
         let (mut after, mut removed) = (None, 0);
         loop {
             let query =
@@ -144,7 +166,9 @@ impl Projector {
             let loaded = store::load(self.views.as_ref(), &keys).await.map_err(away)?;
             let known: HashSet<i64> =
                 known(store, kind, &ids).await.map_err(store_away)?.into_iter().collect();
-            let lives = |id: i64| known.contains(&id) && loaded.get(&(kind, id)).is_none_or(|it| !it.deleted);
+            let lives = |id: i64| {
+                (keep || known.contains(&id)) && loaded.get(&(kind, id)).is_none_or(|it| !it.deleted)
+            };
             let orphan = |document: &&Document| number(document).is_some_and(|id| !lives(id));
             let delete = |document: &Document| {
                 let guard = Some(document.version());

@@ -16,7 +16,7 @@ use esteira_views::{
 use crate::dead::away;
 use crate::projections::collection;
 use crate::projector::Projector;
-use crate::rebuild::Rebuilt;
+use crate::rebuild::{Orphans, Rebuilt};
 
 impl Projector {
     /// Rebuilds what a Go projector has written since this group last consumed; mostly a look, and nothing to do.
@@ -44,7 +44,7 @@ impl Projector {
         let started = Instant::now();
         let told =
             |rebuilt: &Rebuilt| tracing::info!(events = rebuilt.events, total = rebuilt.total, "outbox read");
-        let rebuilt = self.rebuild(store, &AggregateKind::ALL, told).await?;
+        let rebuilt = self.rebuild_and(Orphans::Keep, store, &AggregateKind::ALL, told).await?;
         let mut adopted = 0;
         for kind in AggregateKind::ALL {
             adopted += self.adopt(kind).await?;
