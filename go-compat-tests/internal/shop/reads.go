@@ -100,6 +100,19 @@ func (s Shop) OrderSoon(order int, what string, check func(OrderView) bool) Orde
 	return soon(s, fmt.Sprintf("/q/orders/%d", order), what, check)
 }
 
+// UserGoneSoon reads a user's view until there is none.
+func (s Shop) UserGoneSoon(user int) {
+	s.t.Helper()
+	path := fmt.Sprintf("/q/users/%d", user)
+	platform.Eventually(s.t, path+": gone", patience, func() error {
+		status, answer, err := s.do("query", "GET", path, nil)
+		if err == nil && status != http.StatusNotFound {
+			err = fmt.Errorf("%d: %s", status, answer)
+		}
+		return err
+	})
+}
+
 func soon[V any](s Shop, path, what string, check func(V) bool) V {
 	s.t.Helper()
 	var view V
