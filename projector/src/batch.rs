@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Utc;
 use esteira_bus::{ErrorClass, Outage};
-use esteira_views::{DocId, PARKED, ViewsError, Write};
+use esteira_views::ViewsError;
 
 use crate::dead::away;
 use crate::gate::{self, Current, Verdict};
 use crate::incoming::{Incoming, Key, Pending, by_key};
-use crate::parked::{ParkedEvent, ParkingPlace, State};
+use crate::parked::{ParkedEvent, ParkingPlace, State, forget};
 use crate::projector::Projector;
 use crate::store::{self, Change};
 use crate::{enrich, facets};
@@ -135,9 +135,7 @@ impl Projector {
         if done.is_empty() {
             return Ok(());
         }
-        let delete =
-            |id: &String| Write::Delete { collection: &PARKED, id: DocId::Text(id.clone()), guard: None };
-        self.views.write(done.iter().map(delete).collect()).await.map(drop)
+        self.views.write(done.iter().map(|id| forget(id.as_str())).collect()).await.map(drop)
     }
 
     /// What waited right behind the batch. An aggregate that has just had an event parked is read again: its

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use esteira_bus::Outage;
 use esteira_events::{AggregateKind, OrderStatus};
-use esteira_sql::{Db, bulk, on};
+use esteira_sql::Db;
 use esteira_views::{DocId, OrderView, USERS, UserFacet, UserView, Views, from_document};
-use sqlx::QueryBuilder;
 
 use crate::dead::away;
 use crate::gate::{Current, REMEMBERED};
 use crate::history::{Folded, store_away};
 use crate::incoming::Key;
 use crate::projections::View;
+use crate::state::stocks;
 use crate::store;
 
 /// One aggregate's view, as it should be and as it is.
@@ -59,7 +59,8 @@ pub(crate) async fn compare(
     let keys: Vec<Key> = folded.iter().map(|folded| folded.key).collect();
     let mut live = store::load(views, &keys).await.map_err(away)?;
     let users = users_of(views, &folded).await?;
-    let stocks = stocks(store, &keys).await.map_err(store_away)?;
+    let products = keys.iter().filter(|(kind, _)| *kind == AggregateKind::Product).map(|(_, id)| *id);
+    let stocks = stocks(store, &products.collect::<Vec<_>>()).await.map_err(store_away)?;
     let mut compared = Vec::with_capacity(folded.len());
     for mut folded in folded {
         let live = live.remove(&folded.key).unwrap_or_default();
@@ -112,40 +113,13 @@ fn settle(expected: &mut Current, live: &Current, users: &BTreeMap<i64, UserView
     untold
 }
 
-esteira_sql::row! {
-    /// What the write side has of a product.
-    struct ProductRow {
-        id: i64,
-        version: i64,
-        stock: i64,
-    }
-}
-
 /// Go's product service moves stock past the outbox, so that only the table knows what is left.
-fn take_stock(expected: &mut Current, row: Option<&ProductRow>) {
-    if let (Some(View::Product(product)), Some(row)) = (&mut expected.view, row)
-        && row.version == expected.version
+fn take_stock(expected: &mut Current, row: Option<&(i64, i64)>) {
+    if let (Some(View::Product(product)), Some((version, stock))) = (&mut expected.view, row)
+        && *version == expected.version
     {
-        product.stock = row.stock;
+        product.stock = *stock;
     }
-}
-
-async fn stocks(store: &Db, keys: &[Key]) -> Result<BTreeMap<i64, ProductRow>, sqlx::Error> {
-    let ids: Vec<i64> =
-        keys.iter().filter(|(kind, _)| *kind == AggregateKind::Product).map(|(_, id)| *id).collect();
-    let mut reader = store.read().await?;
-    let mut stocks = BTreeMap::new();
-    for list in bulk::key_lists(&ids) {
-        let rows: Vec<ProductRow> = on!(&mut reader.conn(), c => {
-            let mut query = QueryBuilder::new(
-                "select cast(id as signed) as id, version, cast(stock as signed) as stock from products where id in ",
-            );
-            bulk::push_list(&mut query, &list);
-            query.build_query_as().fetch_all(&mut *c).await
-        })?;
-        stocks.extend(rows.into_iter().map(|row| (row.id, row)));
-    }
-    Ok(stocks)
 }
 
 fn follow(order: &mut OrderView, user: &UserView) {

@@ -6,7 +6,7 @@ use esteira_events::EventType;
 use esteira_sql::Timestamp;
 use esteira_views::{DocId, Document, PARKED, from_document};
 
-use crate::parked::{ParkedEvent, State};
+use crate::parked::{ParkedEvent, State, own_place};
 use crate::projector::Projector;
 
 /// A record that is no event.
@@ -20,7 +20,7 @@ impl Projector {
     pub(crate) async fn bury_undecodable(&self, records: Vec<Undecodable>) -> Result<(), Outage> {
         for Undecodable { record, error } in records {
             let mut parked = self.undecodable_parked(&record, &error);
-            let own_id = format!("{}:{}:{}", record.topic, record.partition, record.offset);
+            let own_id = own_place(&record);
             let ids = [DocId::Text(parked.id.clone()), DocId::Text(own_id.clone())];
             let known = self.views.get(&PARKED, &ids).await.map_err(away)?;
             if known.iter().any(|document| is_of(document, &record)) {
@@ -66,7 +66,7 @@ impl Projector {
         let sequence = record.header("ce_sequence").and_then(|text| text.parse::<i64>().ok());
         let id = match (key, sequence) {
             (Some(key), Some(sequence)) => format!("{kind}:{key}:{sequence}"),
-            _ => format!("{}:{}:{}", record.topic, record.partition, record.offset),
+            _ => own_place(record),
         };
         let now = Timestamp::now();
         ParkedEvent {

@@ -17,9 +17,7 @@ pub(crate) async fn enrich(views: &dyn Views, pending: &mut Pending) -> Result<(
         .values_mut()
         .flatten()
         .map(|incoming| &mut incoming.event)
-        .filter(
-            |event| matches!(&event.payload, Payload::OrderCreated(created) if created.order.user.is_none()),
-        )
+        .filter(|event| is_bare(event))
         .collect();
     if bare.is_empty() {
         return Ok(());
@@ -42,6 +40,11 @@ pub(crate) async fn enrich(views: &dyn Views, pending: &mut Pending) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Whether `event` is the creation of an order that says only by id what it refers to.
+pub(crate) fn is_bare(event: &Event) -> bool {
+    matches!(&event.payload, Payload::OrderCreated(created) if created.order.user.is_none())
 }
 
 async fn user_facets(views: &dyn Views, ids: &[DocId]) -> Result<HashMap<UserId, UserData>, ViewsError> {

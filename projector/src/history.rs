@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use esteira_bus::{Outage, Record};
-use esteira_events::{AggregateKind, Event, EventType, Payload};
-use esteira_outbox::{OutboxRow, Place, histories, history_of, unsequenced};
+use esteira_events::{AggregateKind, Event};
+use esteira_outbox::{OutboxRow, Place, count, histories, history_of, name_rows_of_go, unsequenced};
 use esteira_sql::Db;
 use esteira_views::Views;
 
 use crate::dead::away;
-use crate::enrich;
+use crate::enrich::{self, is_bare};
 use crate::gate::{self, Current, Verdict};
 use crate::incoming::{Incoming, Key, by_key};
 
@@ -113,6 +113,17 @@ impl Folded {
     }
 }
 
+/// Sees to it that the rows of Go belong to a history; how many events `kinds` have.
+pub(crate) async fn prepare(store: &Db, kinds: &[AggregateKind]) -> Result<u64, sqlx::Error> {
+    name_rows_of_go(store).await?;
+    let mut reader = store.read().await?;
+    let mut events = 0;
+    for kind in kinds {
+        events += count(&mut reader.conn(), *kind).await?.unsigned_abs();
+    }
+    Ok(events)
+}
+
 /// Reads the histories of one kind, in order of the aggregates' ids.
 pub(crate) struct Histories<'a> {
     pub(crate) store: &'a Db,
@@ -127,9 +138,8 @@ pub(crate) struct Histories<'a> {
 }
 
 impl<'a> Histories<'a> {
-    /// From behind the aggregate `after`.
-    pub(crate) fn new(store: &'a Db, views: &'a dyn Views, kind: AggregateKind, after: i64) -> Self {
-        Self { store, views, kind, after: (after, i64::MAX), open: None, ended: false, alone: false }
+    pub(crate) fn new(store: &'a Db, views: &'a dyn Views, kind: AggregateKind) -> Self {
+        Self { store, views, kind, after: (0, 0), open: None, ended: false, alone: false }
     }
 
     /// The history of one aggregate; none where there is no event of it.
@@ -139,8 +149,7 @@ impl<'a> Histories<'a> {
         kind: AggregateKind,
         id: i64,
     ) -> Result<Option<Folded>, Outage> {
-        let mut histories =
-            Histories { after: (id, 0), alone: true, ..Histories::new(store, views, kind, id) };
+        let mut histories = Histories { after: (id, 0), alone: true, ..Histories::new(store, views, kind) };
         while let Some((folded, _)) = histories.next().await? {
             // A page may end within it, and go on behind it.
             if let Some(first) = folded.into_iter().next() {
@@ -186,7 +195,7 @@ impl<'a> Histories<'a> {
         let mut others = self.unsequenced(&ids).await?;
         let mut events: Vec<(i64, Result<Event, String>)> = Vec::with_capacity(rows.len());
         for row in &rows {
-            events.push((row.aggregate_id.unwrap_or_default(), event_of(row)));
+            events.push((row.aggregate_id.unwrap_or_default(), row.event()));
         }
         let bare = self.enrich(&mut events).await?;
         for (id, event) in events {
@@ -211,7 +220,7 @@ impl<'a> Histories<'a> {
         let mut events = BTreeMap::<i64, Vec<Event>>::new();
         for row in rows {
             // What is no event changes no view.
-            if let (Some(id), Ok(event)) = (row.aggregate_id, event_of(&row)) {
+            if let (Some(id), Ok(event)) = (row.aggregate_id, row.event()) {
                 events.entry(id).or_default().push(event);
             }
         }
@@ -233,15 +242,6 @@ impl<'a> Histories<'a> {
         }
         Ok(pending.into_keys().map(|(_, id)| id).collect())
     }
-}
-
-fn is_bare(event: &Event) -> bool {
-    matches!(&event.payload, Payload::OrderCreated(created) if created.order.user.is_none())
-}
-
-fn event_of(row: &OutboxRow) -> Result<Event, String> {
-    let event_type: EventType = row.event_type.parse()?;
-    Event::decode(event_type, Some(row.value())).map_err(|error| error.to_string())
 }
 
 /// An event that comes from no topic.

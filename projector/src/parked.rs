@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use esteira_bus::dlq::ATTEMPT_CLAIM;
 use esteira_bus::{Record, next_attempt};
-use esteira_events::{AggregateKind, Event, Topics};
+use esteira_events::{AggregateKind, Topics};
 use esteira_sql::Timestamp;
 use esteira_views::{
     DocId, Document, Filter, PARKED, Query, Scalar, Sort, Views, ViewsError, Write, from_document,
@@ -121,8 +121,7 @@ impl ParkedEvent {
 
     /// The event again. What was parked was decoded once, so an error here means that the document was tampered with.
     pub(crate) fn into_incoming(self, topics: &Topics) -> Option<Incoming> {
-        let event_type = topics.event_type(&self.record.topic)?;
-        let event = Event::decode(event_type, self.record.value.as_deref()).ok()?;
+        let event = topics.decode(&self.record.topic, self.record.value.as_deref()).ok()?;
         let parked = Parked {
             id: self.id,
             waits: self.state == State::Waiting,
@@ -131,6 +130,16 @@ impl ParkedEvent {
         };
         Some(Incoming { event, record: self.record, parked: Some(parked) })
     }
+}
+
+/// The parked id of a record that has no place in a sequence, or whose place another one has.
+pub(crate) fn own_place(record: &Record) -> String {
+    format!("{}:{}:{}", record.topic, record.partition, record.offset)
+}
+
+/// Takes a document out of the parking place.
+pub(crate) fn forget(id: impl Into<DocId>) -> Write {
+    Write::Delete { collection: &PARKED, id: id.into(), guard: None }
 }
 
 /// Reading the parking place of one consumer group.

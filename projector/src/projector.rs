@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use esteira_bus::{Handler, Log, Outage, Record};
-use esteira_events::{Event, EventType, Topics};
+use esteira_events::{EventType, Topics};
 use esteira_sql::Db;
 use esteira_views::{DocId, Views};
 use tokio::sync::{Mutex, watch};
@@ -76,15 +76,9 @@ impl Projector {
     fn decode(&self, records: &[Record]) -> (Vec<Incoming>, Vec<Undecodable>) {
         let (mut events, mut rest) = (Vec::with_capacity(records.len()), Vec::new());
         for record in records {
-            let decoded = match self.topics.event_type(&record.topic) {
-                Some(event_type) => {
-                    Event::decode(event_type, record.value.as_deref()).map_err(|e| e.to_string())
-                }
-                None => Err(format!("topic {} carries no event that is known here", record.topic)),
-            };
-            match decoded {
+            match self.topics.decode(&record.topic, record.value.as_deref()) {
                 Ok(event) => events.push(Incoming::new(event, record.clone())),
-                Err(error) => rest.push(Undecodable { record: record.clone(), error }),
+                Err(error) => rest.push(Undecodable { record: record.clone(), error: error.to_string() }),
             }
         }
         (events, rest)

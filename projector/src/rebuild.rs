@@ -10,17 +10,17 @@ use esteira_bus::Outage;
 use esteira_events::AggregateKind;
 use esteira_outbox::{count, name_rows_of_go, with_history};
 use esteira_sql::{Db, bulk, on};
-use esteira_views::{DocId, Document, Filter, PARKED, Query, Scalar, Sort, VERSION, Write};
+use esteira_views::{Collection, DocId, Document, Filter, PARKED, Query, Scalar, Sort, Views, Write};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sqlx::QueryBuilder;
 
 use crate::compare::{Compared, compare};
 use crate::dead::away;
 use crate::facets;
 use crate::gate::Current;
-use crate::history::{Folded, Histories, store_away};
+use crate::history::{Folded, Histories, prepare, store_away};
 use crate::incoming::Key;
+use crate::parked::forget;
 use crate::projections::collection;
 use crate::projector::Projector;
 use crate::store::{self, Change};
@@ -70,16 +70,12 @@ impl Projector {
         kinds: &[AggregateKind],
         mut each: impl FnMut(&Rebuilt) + Send,
     ) -> Result<Rebuilt, Outage> {
-        name_rows_of_go(store).await.map_err(store_away)?;
-        let mut rebuilt = Rebuilt::default();
         let shown = |kind: &AggregateKind| kinds.contains(kind) && collection(*kind).is_some();
         let kinds: Vec<AggregateKind> = AggregateKind::ALL.into_iter().filter(shown).collect();
-        for kind in &kinds {
-            let rows = count(&mut store.read().await.map_err(store_away)?.conn(), *kind).await;
-            rebuilt.total += rows.map_err(store_away)?.unsigned_abs();
-        }
+        let total = prepare(store, &kinds).await.map_err(store_away)?;
+        let mut rebuilt = Rebuilt { total, ..Rebuilt::default() };
         for kind in kinds {
-            let mut histories = Histories::new(store, self.views.as_ref(), kind, 0);
+            let mut histories = Histories::new(store, self.views.as_ref(), kind);
             while let Some((folded, read)) = histories.next().await? {
                 rebuilt.events += read as u64;
                 self.replace(store, folded, &mut rebuilt).await?;
@@ -154,13 +150,9 @@ impl Projector {
             count(&mut store.read().await.map_err(store_away)?.conn(), kind).await.map_err(store_away)?;
         // A store without a single event of the kind is more likely the wrong store than a reason to delete every view.
         let keep = orphans == Orphans::Keep || events == 0;
-        let (mut after, mut removed) = (None, 0);
-        loop {
-            let query =
-                Query { filters: Vec::new(), sort: Sort::ascending("_id"), after: after.take(), limit: PAGE };
-            let page = self.views.find(collection, &query).await.map_err(away)?;
-            let Some(last) = page.last() else { return Ok(removed) };
-            after = Some((Scalar::Null, last.id.clone()));
+        let mut removed = 0;
+        let mut pages = Pages::new(self.views.as_ref(), collection, Vec::new());
+        while let Some(page) = pages.next().await? {
             let ids: Vec<i64> = page.iter().filter_map(number).collect();
             let keys: Vec<Key> = ids.iter().map(|id| (kind, *id)).collect();
             let loaded = store::load(self.views.as_ref(), &keys).await.map_err(away)?;
@@ -180,18 +172,14 @@ impl Projector {
                 self.views.write(deletes).await.map_err(away)?;
             }
         }
+        Ok(removed)
     }
 
     /// Parked events that their view has by now wait for nothing, whoever gave them up.
     async fn forget_what_is_shown(&self, kind: AggregateKind) -> Result<(), Outage> {
-        let mut after = None;
-        loop {
-            let filters =
-                vec![Filter::eq("group", self.group.as_str()), Filter::eq("aggregate", kind.as_str())];
-            let query = Query { filters, sort: Sort::ascending("_id"), after: after.take(), limit: PAGE };
-            let page = self.views.find(&PARKED, &query).await.map_err(away)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some((Scalar::Null, last.id.clone()));
+        let filters = vec![Filter::eq("group", self.group.as_str()), Filter::eq("aggregate", kind.as_str())];
+        let mut pages = Pages::new(self.views.as_ref(), &PARKED, filters);
+        while let Some(page) = pages.next().await? {
             let place = |document: &Document| {
                 let number = |field: &str| document.body.get(field)?.as_i64();
                 Some((document.id.clone(), (kind, number("aggregate_id")?), number("sequence")?))
@@ -205,20 +193,34 @@ impl Projector {
             let deletes: Vec<Write> = parked
                 .into_iter()
                 .filter(|(_, key, sequence)| shown(key, *sequence))
-                .map(|(id, ..)| Write::Delete { collection: &PARKED, id, guard: None })
+                .map(|(id, ..)| forget(id))
                 .collect();
             if !deletes.is_empty() {
                 self.views.write(deletes).await.map_err(away)?;
             }
         }
+        Ok(())
+    }
+}
+
+/// The documents of a collection, a page after the other.
+struct Pages<'a> {
+    views: &'a dyn Views,
+    collection: &'static Collection,
+    query: Query,
+}
+
+impl<'a> Pages<'a> {
+    fn new(views: &'a dyn Views, collection: &'static Collection, filters: Vec<Filter>) -> Self {
+        let query = Query { filters, sort: Sort::ascending("_id"), after: None, limit: PAGE };
+        Self { views, collection, query }
     }
 
-    /// Documents without a version whose rows were never announced count as created, and go on from there; how many.
-    pub(crate) async fn adopt(&self, kind: AggregateKind) -> Result<u64, Outage> {
-        let Some(collection) = collection(kind) else { return Ok(0) };
-        let created = [(VERSION.to_owned(), json!(1))].into_iter().collect();
-        let update = (vec![Filter::Missing(VERSION.to_owned())], created);
-        self.views.update_where(collection, vec![update]).await.map_err(away)
+    async fn next(&mut self) -> Result<Option<Vec<Document>>, Outage> {
+        let page = self.views.find(self.collection, &self.query).await.map_err(away)?;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.query.after = Some((Scalar::Null, last.id.clone()));
+        Ok(Some(page))
     }
 }
 

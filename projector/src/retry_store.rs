@@ -5,27 +5,21 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
 use esteira_bus::{Outage, Record};
-use esteira_events::{Event, EventMeta, Payload, SCHEMA_VERSION, Skipped, SkippedEvent};
-use esteira_sql::Timestamp;
-use esteira_views::{DocId, PARKED, ViewsError, Write, from_document};
+use esteira_events::{DecodeError, Event};
+use esteira_views::{DocId, PARKED, ViewsError, from_document};
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::dead::away;
 use crate::gate::{self, Current, Verdict};
 use crate::incoming::{Incoming, by_key};
-use crate::parked::{ParkedEvent, State};
+use crate::parked::{ParkedEvent, State, forget, own_place};
 use crate::projections::View;
 use crate::projector::{Projector, TOPICS};
 use crate::{enrich, store};
 
 impl Projector {
-    fn event_of(&self, record: &Record) -> Result<Event, String> {
-        let event_type = self
-            .topics
-            .event_type(&record.topic)
-            .ok_or_else(|| format!("topic {} carries no event that is known here", record.topic))?;
-        Event::decode(event_type, record.value.as_deref()).map_err(|error| error.to_string())
+    fn event_of(&self, record: &Record) -> Result<Event, DecodeError> {
+        self.topics.decode(&record.topic, record.value.as_deref())
     }
 
     /// Where `record` may be parked: as its event, as one that could not be decoded, or at its own place.
@@ -72,15 +66,7 @@ impl Projector {
     /// An event that changes nothing, in the place of one that was given up.
     fn in_place_of(&self, parked: &ParkedEvent, reason: &str) -> Option<Incoming> {
         let event_type = self.topics.event_type(&parked.record.topic)?;
-        let skipped =
-            SkippedEvent { event_type, aggregate_id: parked.aggregate_id, reason: reason.to_owned() };
-        let meta = EventMeta {
-            event_id: Uuid::now_v7(),
-            occurred_at: Timestamp::now(),
-            sequence: Some(parked.sequence?),
-            schema_version: SCHEMA_VERSION,
-        };
-        let event = Event { meta, payload: Payload::Skipped(Skipped { skipped }) };
+        let event = Event::skipped(event_type, parked.aggregate_id, parked.sequence?, reason);
         let record = Record { value: Some(event.encode().ok()?.into_bytes()), ..parked.record.clone() };
         Some(Incoming::new(event, record))
     }
@@ -111,7 +97,7 @@ impl RetryStore for Projector {
     }
 
     async fn redrive(&self, record: &Record) -> Result<(), RedriveError> {
-        let event = self.event_of(record).map_err(RedriveError::Undecodable)?;
+        let event = self.event_of(record).map_err(|error| RedriveError::Undecodable(error.to_string()))?;
         let incoming = Incoming::new(event, record.clone());
         let again = ParkedEvent::due(&incoming, &self.group);
         let records = std::slice::from_ref(record);
@@ -119,7 +105,7 @@ impl RetryStore for Projector {
         // It may stand elsewhere, from when it could not be decoded.
         let elsewhere = self.same(record, &parked).filter(|parked| parked.id != again.id);
         let mut writes = vec![again.upsert().map_err(away)?];
-        writes.extend(elsewhere.map(|parked| forget(&parked.id)));
+        writes.extend(elsewhere.map(|parked| forget(parked.id.as_str())));
         self.views.write(writes).await.map_err(away)?;
         Ok(())
     }
@@ -132,7 +118,7 @@ impl RetryStore for Projector {
         let write = match waiting {
             Some(waiting) if waiting.id == parked.id => waiting.upsert().map_err(away)?,
             // Nothing waits behind it: it has no place in a sequence, or another record has that.
-            Some(_) | None => forget(&parked.id),
+            Some(_) | None => forget(parked.id.as_str()),
         };
         self.views.write(vec![write]).await.map(drop).map_err(away)
     }
@@ -140,7 +126,7 @@ impl RetryStore for Projector {
     async fn preview(&self, record: &Record) -> Result<Preview, Outage> {
         let event = match self.event_of(record) {
             Ok(event) => event,
-            Err(error) => return Ok(Preview::Fails(error)),
+            Err(error) => return Ok(Preview::Fails(error.to_string())),
         };
         let mut pending = by_key([Incoming::new(event, record.clone())]);
         enrich::enrich(self.views.as_ref(), &mut pending).await.map_err(away)?;
@@ -154,14 +140,6 @@ impl RetryStore for Projector {
             Some(Verdict::Applied) => Ok(Preview::View { before, after: shown(current.view.as_ref())? }),
         }
     }
-}
-
-fn own_place(record: &Record) -> String {
-    format!("{}:{}:{}", record.topic, record.partition, record.offset)
-}
-
-fn forget(id: &str) -> Write {
-    Write::Delete { collection: &PARKED, id: DocId::Text(id.to_owned()), guard: None }
 }
 
 fn shown(view: Option<&View>) -> Result<Option<Value>, Outage> {

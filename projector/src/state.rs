@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use esteira_events::{AggregateKind, OrderStatus};
 use esteira_sql::{Db, Money, bulk, on};
-use esteira_views::{OrderView, ProductView, UserView};
+use esteira_views::{ProductView, UserView};
 use sqlx::QueryBuilder;
 
 use crate::projections::View;
@@ -88,7 +88,15 @@ pub(crate) fn says(view: &View) -> String {
     match view {
         View::User(UserView { name, email, .. }) => user(name, email),
         View::Product(ProductView { name, price, stock, .. }) => product(name, *price, *stock),
-        View::Order(order) => of_order(order),
+        View::Order(view) => order(&Order {
+            user: view.user_id,
+            status: &view.status,
+            reservation: &view.reservation,
+            payment: view.payment_method.as_deref(),
+            reason: view.cancel_reason.as_deref(),
+            refund_due: view.refund_due.unwrap_or(false),
+            items: view.items.iter().map(|item| (item.product_id, item.quantity, item.unit_price)).collect(),
+        }),
     }
 }
 
@@ -100,25 +108,29 @@ fn product(name: &str, price: Money, stock: i64) -> String {
     format!("name {name}, price {price}, stock {stock}")
 }
 
-fn of_order(order: &OrderView) -> String {
-    let mut items: Vec<(i64, i64, Money)> =
-        order.items.iter().map(|item| (item.product_id, item.quantity, item.unit_price)).collect();
-    items.sort_unstable();
-    let [payment, reason] =
-        [&order.payment_method, &order.cancel_reason].map(|text| text.as_deref().unwrap_or("-"));
-    format!(
-        "user {}, status {}, reservation {}, paid by {payment}, canceled for {reason}, refund due {}, items {}",
-        order.user_id,
-        order.status,
-        order.reservation,
-        order.refund_due.unwrap_or(false),
-        lines(&items)
-    )
+/// A product, how many of it, at which price each.
+type Line = (i64, i64, Money);
+
+struct Order<'a> {
+    user: i64,
+    status: &'a str,
+    reservation: &'a str,
+    payment: Option<&'a str>,
+    reason: Option<&'a str>,
+    refund_due: bool,
+    items: Vec<Line>,
 }
 
-fn lines(items: &[(i64, i64, Money)]) -> String {
-    let line = |(product, quantity, price): &(i64, i64, Money)| format!("{quantity} of {product} at {price}");
-    items.iter().map(line).collect::<Vec<_>>().join(" and ")
+fn order(Order { user, status, reservation, payment, reason, refund_due, items }: &Order<'_>) -> String {
+    let mut items = items.clone();
+    items.sort_unstable();
+    let line = |(product, quantity, price): &Line| format!("{quantity} of {product} at {price}");
+    let items = items.iter().map(line).collect::<Vec<_>>().join(" and ");
+    let [payment, reason] = [payment, reason].map(|text| text.unwrap_or("-"));
+    format!(
+        "user {user}, status {status}, reservation {reservation}, paid by {payment}, canceled for {reason}, \
+         refund due {refund_due}, items {items}"
+    )
 }
 
 async fn orders(store: &Db, ids: &[i64]) -> Result<BTreeMap<i64, Row>, sqlx::Error> {
@@ -128,27 +140,39 @@ async fn orders(store: &Db, ids: &[i64]) -> Result<BTreeMap<i64, Row>, sqlx::Err
     let columns = "cast(order_id as signed) as order_id, cast(product_id as signed) as product_id, \
                    cast(quantity as signed) as quantity, unit_price from order_products";
     let items: Vec<ItemRow> = select(store, columns, "order_id", ids).await?;
-    let mut by_order = BTreeMap::<i64, Vec<(i64, i64, Money)>>::new();
+    let mut by_order = BTreeMap::<i64, Vec<Line>>::new();
     for item in items {
         by_order.entry(item.order_id).or_default().push((item.product_id, item.quantity, item.unit_price));
     }
     let row = |row: OrderRow| {
-        let mut items = by_order.remove(&row.id).unwrap_or_default();
-        items.sort_unstable();
-        // Go stored any text as a status; the order service reads one that it does not know as this.
-        let status = OrderStatus::parse(&row.status).unwrap_or(OrderStatus::Created).as_str();
-        let [payment, reason] =
-            [&row.payment_method, &row.cancel_reason].map(|text| text.as_deref().unwrap_or("-"));
-        let says = format!(
-            "user {}, status {status}, reservation {}, paid by {payment}, canceled for {reason}, refund due {}, items {}",
-            row.user_id,
-            row.reservation,
-            row.refund_due,
-            lines(&items)
-        );
+        let says = order(&Order {
+            user: row.user_id,
+            // Go stored any text as a status; the order service reads one that it does not know as this.
+            status: OrderStatus::parse(&row.status).unwrap_or(OrderStatus::Created).as_str(),
+            reservation: &row.reservation,
+            payment: row.payment_method.as_deref(),
+            reason: row.cancel_reason.as_deref(),
+            refund_due: row.refund_due,
+            items: by_order.remove(&row.id).unwrap_or_default(),
+        });
         (row.id, Row { version: row.version, says })
     };
     Ok(rows.into_iter().map(row).collect())
+}
+
+esteira_sql::row! {
+    struct StockRow {
+        id: i64,
+        version: i64,
+        stock: i64,
+    }
+}
+
+/// What is left of the products `ids`, each with its row's version.
+pub(crate) async fn stocks(store: &Db, ids: &[i64]) -> Result<BTreeMap<i64, (i64, i64)>, sqlx::Error> {
+    let columns = "cast(id as signed) as id, version, cast(stock as signed) as stock from products";
+    let rows: Vec<StockRow> = select(store, columns, "id", ids).await?;
+    Ok(rows.into_iter().map(|row| (row.id, (row.version, row.stock))).collect())
 }
 
 async fn select<R>(store: &Db, columns: &str, key: &str, ids: &[i64]) -> Result<Vec<R>, sqlx::Error>

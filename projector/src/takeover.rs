@@ -12,6 +12,7 @@ use esteira_views::{
     Collection, DocId, Document, Filter, GO_PROCESSED, GoProcessed, Query, Sort, TAKEOVERS, Takeover,
     VERSION, ViewsError, Write, from_document, to_document,
 };
+use serde_json::json;
 
 use crate::dead::away;
 use crate::projections::collection;
@@ -46,8 +47,8 @@ impl Projector {
             |rebuilt: &Rebuilt| tracing::info!(events = rebuilt.events, total = rebuilt.total, "outbox read");
         let rebuilt = self.rebuild_and(Orphans::Keep, store, &AggregateKind::ALL, told).await?;
         let mut adopted = 0;
-        for kind in AggregateKind::ALL {
-            adopted += self.adopt(kind).await?;
+        for collection in views() {
+            adopted += self.adopt(collection).await.map_err(away)?;
         }
         for reason in &rebuilt.broken {
             tracing::error!(%reason, "a view cannot be rebuilt");
@@ -87,16 +88,22 @@ impl Projector {
 
     async fn unversioned(&self) -> Result<u64, ViewsError> {
         let mut left = 0;
-        for (_, collection) in views() {
+        for collection in views() {
             left += self.views.count(collection, &[no_version()], u32::MAX.into()).await?;
         }
         Ok(left)
     }
+
+    /// Documents without a version whose rows were never announced count as created, and go on from there; how many.
+    async fn adopt(&self, collection: &Collection) -> Result<u64, ViewsError> {
+        let created = [(VERSION.to_owned(), json!(1))].into_iter().collect();
+        self.views.update_where(collection, vec![(vec![no_version()], created)]).await
+    }
 }
 
 /// The collections of the views.
-fn views() -> impl Iterator<Item = (AggregateKind, &'static Collection)> {
-    AggregateKind::ALL.into_iter().filter_map(|kind| Some((kind, collection(kind)?)))
+fn views() -> impl Iterator<Item = &'static Collection> {
+    AggregateKind::ALL.into_iter().filter_map(collection)
 }
 
 fn no_version() -> Filter {

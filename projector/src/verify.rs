@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
-use esteira_bus::Outage;
+use esteira_bus::{Outage, Record, scan};
 use esteira_events::{AggregateKind, EventType};
-use esteira_outbox::{Published, count, name_rows_of_go, published};
+use esteira_outbox::{Published, published};
 use esteira_sql::Db;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::compare::{Compared, compare};
-use crate::history::{Histories, store_away};
+use crate::gate::Current;
+use crate::history::{Histories, prepare, store_away};
 use crate::incoming::Key;
 use crate::projector::Projector;
 use crate::rebuild::Rebuilt;
@@ -66,14 +68,10 @@ impl Projector {
         repair: bool,
         mut each: impl FnMut(&Verified) + Send,
     ) -> Result<Verified, Outage> {
-        name_rows_of_go(store).await.map_err(store_away)?;
-        let mut verified = Verified::default();
+        let total = prepare(store, &AggregateKind::ALL).await.map_err(store_away)?;
+        let mut verified = Verified { total, ..Verified::default() };
         for kind in AggregateKind::ALL {
-            let rows = count(&mut store.read().await.map_err(store_away)?.conn(), kind).await;
-            verified.total += rows.map_err(store_away)?.unsigned_abs();
-        }
-        for kind in AggregateKind::ALL {
-            let mut histories = Histories::new(store, self.views.as_ref(), kind, 0);
+            let mut histories = Histories::new(store, self.views.as_ref(), kind);
             while let Some((folded, read)) = histories.next().await? {
                 verified.read += read as u64;
                 verified.aggregates += folded.len() as u64;
@@ -202,8 +200,10 @@ impl Projector {
             expected.extend(page);
         }
         verified.total += expected.len() as u64;
+        let described = self.log.describe().await?;
         for event_type in EventType::ALL {
-            let present = self.ids_in(&self.topics.name(event_type)).await?;
+            let topic = self.topics.name(event_type);
+            let present = self.ids_in(&topic, described.partitions(&topic)).await?;
             for row in expected.iter().filter(|row| row.event_type == event_type.as_str()) {
                 verified.read += 1;
                 if row.event_id.parse().is_ok_and(|id: Uuid| !present.contains(&id)) {
@@ -219,19 +219,11 @@ impl Projector {
     }
 
     /// The ids of the events in a topic.
-    async fn ids_in(&self, topic: &str) -> Result<HashSet<Uuid>, Outage> {
-        let described = self.log.describe().await?;
-        let partitions =
-            described.topics.iter().find(|known| known.name == topic).map_or(0, |known| known.partitions);
+    async fn ids_in(&self, topic: &str, partitions: i32) -> Result<HashSet<Uuid>, Outage> {
         let mut ids = HashSet::new();
         for partition in 0..partitions {
-            let mut next = 0;
-            loop {
-                let page = self.log.read(topic, partition, next, PAGE as usize).await?;
-                let Some(last) = page.last() else { break };
-                next = last.offset + 1;
-                ids.extend(page.iter().filter_map(|record| event_id(record.value.as_deref()?)));
-            }
+            let keep = |record: Record| ids.extend(record.value.as_deref().and_then(event_id));
+            scan(self.log.as_ref(), topic, partition, keep).await?;
         }
         Ok(ids)
     }
@@ -252,10 +244,10 @@ fn event_id(value: &[u8]) -> Option<Uuid> {
     serde_json::from_slice::<Identified>(value).ok().map(|event| event.event_id)
 }
 
-fn shown(current: &crate::gate::Current) -> String {
+fn shown(current: &Current) -> String {
     match &current.view {
         Some(view) => match view.document() {
-            Ok(document) => serde_json::Value::Object(document.body).to_string(),
+            Ok(document) => Value::Object(document.body).to_string(),
             Err(error) => error.to_string(),
         },
         None if current.deleted => format!("deleted at version {}", current.version),

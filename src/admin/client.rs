@@ -1,7 +1,5 @@
 //! The operator's API as the tools call it: of the running platform, or within the tool.
 
-use std::time::Duration;
-
 use anyhow::{Context, bail};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
@@ -9,17 +7,13 @@ use axum::response::Response;
 use esteira_config::Settings;
 use esteira_web::{Limits, Problem, protect};
 use http_body_util::BodyExt;
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::{Admin, Line};
-use crate::platform::{DataLock, Engines, Needs, migrate};
-
-const CONNECT: Duration = Duration::from_secs(5);
+use crate::platform::{Engines, Needs, held_elsewhere, migrate, send};
 
 /// Where the operator's API answers.
 pub enum Client {
@@ -31,9 +25,7 @@ pub enum Client {
 
 impl Client {
     pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
-        let files =
-            settings.mysql_dsn.is_none() || settings.kafka_brokers.is_none() || settings.mongo_uri.is_none();
-        if files && DataLock::take(&settings.data_dir).is_err() {
+        if held_elsewhere(settings) {
             let token = settings.admin_token.as_ref().map(|token| token.reveal().to_owned());
             return Ok(Self::There { host: settings.host.clone(), port: settings.console_port, token });
         }
@@ -98,13 +90,12 @@ impl Client {
         match self {
             Self::Here { router, .. } => Ok(router.clone().oneshot(request.body(body)?).await?),
             Self::There { host, port, token } => {
-                request = request.header(header::HOST, authority(host, *port));
                 if let Some(token) = token {
                     request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
                 }
-                over_tcp(host, *port, request.body(body)?).await.with_context(|| {
-                    format!("another esteira holds the data directory, and {host}:{port} (ESTEIRA_CONSOLE_PORT) does not answer")
-                })
+                send(host, *port, request.body(body)?).await.context(
+                    "another esteira holds the data directory; ESTEIRA_CONSOLE_PORT says where it is asked",
+                )
             }
         }
     }
@@ -115,17 +106,6 @@ impl Client {
             engines.close().await;
         }
     }
-}
-
-fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
-async fn over_tcp(host: &str, port: u16, request: Request<Body>) -> anyhow::Result<Response> {
-    let stream = tokio::time::timeout(CONNECT, TcpStream::connect((host, port))).await??;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender.send_request(request).await?.map(Body::new))
 }
 
 async fn answer<T: DeserializeOwned>(response: Response) -> anyhow::Result<T> {

@@ -6,22 +6,15 @@ use std::time::Duration;
 use esteira_config::Settings;
 
 use crate::admin::Client;
-use crate::platform::{Check, DataLock, Engines, Needs};
+use crate::platform::{Check, Engines, Needs, held_elsewhere};
 
 pub async fn doctor(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let checks = if uses_files(settings) && DataLock::take(&settings.data_dir).is_err() {
-        ask_the_running_one(settings).await?
-    } else {
-        examine(settings).await
-    };
+    let checks =
+        if held_elsewhere(settings) { ask_the_running_one(settings).await? } else { examine(settings).await };
     for Check { name, ok, detail } in &checks {
         println!("{}  {name:<28} {detail}", if *ok { "ok  " } else { "FAIL" });
     }
     Ok(if checks.iter().all(|check| check.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn uses_files(settings: &Settings) -> bool {
-    settings.mysql_dsn.is_none() || settings.kafka_brokers.is_none() || settings.mongo_uri.is_none()
 }
 
 /// The embedded engines belong to the process that has them open.

@@ -1,29 +1,25 @@
-//! A GET to a process on this machine. HTTP/1.0 by hand: a client library would be the largest part of what uses it.
+//! Requests to a process of the platform.
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use anyhow::Context;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, header};
+use axum::response::Response;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-const TIMEOUT: Duration = Duration::from_secs(15);
+const CONNECT: Duration = Duration::from_secs(5);
 
-/// The status and body of `GET path`.
-pub async fn get(host: &str, port: u16, path: &str) -> anyhow::Result<(u16, String)> {
+/// Sends `request` over a connection of its own.
+pub async fn send(host: &str, port: u16, mut request: Request<Body>) -> anyhow::Result<Response> {
+    let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let exchange = async {
-        let mut stream = TcpStream::connect((host, port)).await?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        anyhow::Ok(answer)
+        request.headers_mut().insert(header::HOST, HeaderValue::from_str(&authority)?);
+        let stream = tokio::time::timeout(CONNECT, TcpStream::connect((host, port))).await??;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        anyhow::Ok(sender.send_request(request).await?.map(Body::new))
     };
-    let answer = tokio::time::timeout(TIMEOUT, exchange)
-        .await
-        .with_context(|| format!("{host}:{port} does not answer"))?
-        .with_context(|| format!("{host}:{port} does not answer"))?;
-    let Some((head, body)) = answer.split_once("\r\n\r\n") else {
-        bail!("{host}:{port} does not speak HTTP")
-    };
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    Ok((status.with_context(|| format!("{host}:{port} does not speak HTTP"))?, body.to_owned()))
+    exchange.await.with_context(|| format!("{authority} does not answer"))
 }

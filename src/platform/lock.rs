@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use esteira_config::Settings;
 
 /// Held as long as the file is open; the operating system gives it up when the process dies.
 #[derive(Debug)]
@@ -35,4 +36,11 @@ impl DataLock {
         writeln!(file, "{}", std::process::id())?;
         Ok(Self(file))
     }
+}
+
+/// Whether an embedded engine is wanted that another process has open.
+pub fn held_elsewhere(settings: &Settings) -> bool {
+    let embedded =
+        settings.mysql_dsn.is_none() || settings.kafka_brokers.is_none() || settings.mongo_uri.is_none();
+    embedded && DataLock::take(&settings.data_dir).is_err()
 }

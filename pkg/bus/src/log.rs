@@ -6,6 +6,9 @@ use async_trait::async_trait;
 
 use crate::{LogError, NewRecord, Position, PublishError, Record};
 
+/// Records that [`scan`] reads at once.
+const SCANNED: usize = 1_000;
+
 /// An event log: topics of partitions of records, and consumer groups with committed offsets.
 #[async_trait]
 pub trait Log: Send + Sync {
@@ -85,6 +88,29 @@ pub struct LogDescription {
     pub address: String,
     /// Ordered by name, without the log's own internal ones.
     pub topics: Vec<TopicDescription>,
+}
+
+impl LogDescription {
+    /// How many partitions `topic` has, none where it does not exist.
+    pub fn partitions(&self, topic: &str) -> i32 {
+        self.topics.iter().find(|known| known.name == topic).map_or(0, |known| known.partitions)
+    }
+}
+
+/// Reads one partition from its beginning to its end, for tools.
+pub async fn scan(
+    log: &dyn Log,
+    topic: &str,
+    partition: i32,
+    mut each: impl FnMut(Record) + Send,
+) -> Result<(), LogError> {
+    let mut next = 0;
+    loop {
+        let page = log.read(topic, partition, next, SCANNED).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        next = last.offset + 1;
+        page.into_iter().for_each(&mut each);
+    }
 }
 
 /// One topic of a log.

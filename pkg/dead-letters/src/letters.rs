@@ -5,15 +5,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use esteira_bus::dlq::{RetryStore, Standing};
-use esteira_bus::{DeadLetter, LetterId, Log, LogError, Outage, Record};
+use esteira_bus::{DeadLetter, LetterId, Log, LogError, Outage, Record, scan};
 use esteira_events::{EventType, Topics};
 use esteira_sql::Db;
 
 use crate::decisions::{self, Decision};
 use crate::listing::{Filters, Letter, State};
-
-/// Letters read at once.
-const PAGE: usize = 500;
 
 /// The dead letters of every topic.
 #[derive(Clone)]
@@ -77,46 +74,23 @@ impl DeadLetters {
 
     async fn read_all(&self, filters: &Filters) -> Result<Vec<DeadLetter>, DeadLettersError> {
         let mut letters = Vec::new();
-        let present: HashMap<String, i32> = self
-            .log
-            .describe()
-            .await?
-            .topics
-            .into_iter()
-            .map(|topic| (topic.name, topic.partitions))
-            .collect();
+        let described = self.log.describe().await?;
         for topic in EventType::ALL.map(|event| self.topics.name(event)) {
             if filters.topic.as_ref().is_some_and(|wanted| *wanted != topic) {
                 continue;
             }
             let queue = Topics::dead_letters(&topic);
-            for partition in 0..present.get(&queue).copied().unwrap_or(0) {
-                self.read_partition(&queue, partition, &mut letters).await?;
-            }
-        }
-        Ok(letters)
-    }
-
-    async fn read_partition(
-        &self,
-        queue: &str,
-        partition: i32,
-        letters: &mut Vec<DeadLetter>,
-    ) -> Result<(), DeadLettersError> {
-        let mut next = 0;
-        loop {
-            let page = self.log.read(queue, partition, next, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            next = last.offset + 1;
-            for record in page {
-                match DeadLetter::read(&record) {
+            for partition in 0..described.partitions(&queue) {
+                let keep = |record: Record| match DeadLetter::read(&record) {
                     Ok(letter) => letters.push(letter),
                     Err(error) => {
                         tracing::warn!(letter = %LetterId::of(&record), %error, "not a dead letter that can be read");
                     }
-                }
+                };
+                scan(self.log.as_ref(), &queue, partition, keep).await?;
             }
         }
+        Ok(letters)
     }
 
     /// One letter.

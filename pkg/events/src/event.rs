@@ -4,7 +4,7 @@ use esteira_sql::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{AggregateKind, EventType, Payload};
+use crate::{AggregateKind, EventType, Payload, Skipped, SkippedEvent};
 
 /// The version of the payloads' shape. It only ever gains fields.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -37,6 +37,8 @@ pub struct Event {
 /// Why a record is no event; it will never become one, so it is dead-lettered at once.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
+    #[error("topic {0} carries no event that is known here")]
+    UnknownTopic(String),
     #[error("the record has no value")]
     Tombstone,
     #[error("not a {event_type} event: {source}")]
@@ -48,6 +50,18 @@ pub enum DecodeError {
 }
 
 impl Event {
+    /// An event that has its place in a sequence and changes nothing.
+    pub fn skipped(event_type: EventType, aggregate_id: i64, sequence: i64, reason: &str) -> Self {
+        let meta = EventMeta {
+            event_id: Uuid::now_v7(),
+            occurred_at: Timestamp::now(),
+            sequence: Some(sequence),
+            schema_version: SCHEMA_VERSION,
+        };
+        let skipped = SkippedEvent { event_type, aggregate_id, reason: reason.to_owned() };
+        Self { meta, payload: Payload::Skipped(Skipped { skipped }) }
+    }
+
     pub fn event_type(&self) -> EventType {
         self.payload.event_type()
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::{DecodeError, Event};
+
 /// What an event happened to; the first part of its key in the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AggregateKind {
@@ -162,6 +164,12 @@ impl Topics {
     /// The event type that `topic` carries, if it is one of ours.
     pub fn event_type(&self, topic: &str) -> Option<EventType> {
         topic.strip_prefix(self.prefix.as_str())?.parse().ok()
+    }
+
+    /// Reads the event that a record of `topic` carries.
+    pub fn decode(&self, topic: &str, value: Option<&[u8]>) -> Result<Event, DecodeError> {
+        let event_type = self.event_type(topic).ok_or_else(|| DecodeError::UnknownTopic(topic.to_owned()))?;
+        Event::decode(event_type, value)
     }
 
     pub fn dead_letters(topic: &str) -> String {

@@ -4,24 +4,14 @@ use esteira_sql::{Conn, Db, Timestamp, bulk, on};
 use sqlx::QueryBuilder;
 
 use crate::lease::{Lease, LeaseError, hold};
-use crate::row::{OutboxRow, columns};
+use crate::row::{OutboxRow, page};
 
 /// Up to `limit` unpublished rows with an id above `after`, in order of id, those that wait for their next attempt included.
 ///
 /// Claimed by `processed_at is null` and paged by id only within a sweep: auto-increment ids commit out of order,
 /// so a dispatcher that remembered the last id would skip rows.
 pub async fn claim(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<Vec<OutboxRow>, sqlx::Error> {
-    let columns = columns(conn.now_ms());
-    // Ordered by the column, since the cast has no index.
-    on!(conn, c => {
-        QueryBuilder::new(format!("select {columns} from outbox where processed_at is null and id > "))
-        .push_bind(after)
-        .push(" order by outbox.id limit ")
-        .push_bind(limit)
-        .build_query_as()
-        .fetch_all(&mut *c)
-        .await
-    })
+    page(conn, "processed_at is null", after, limit).await
 }
 
 /// Where a row was published.

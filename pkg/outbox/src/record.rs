@@ -1,7 +1,7 @@
 //! An outbox row as a record: key, value, CloudEvents headers.
 
 use esteira_bus::{Header, NewRecord};
-use esteira_events::{Event, EventType, Topics};
+use esteira_events::{EventType, Topics};
 
 use crate::row::OutboxRow;
 
@@ -31,12 +31,12 @@ impl Outgoing {
             let (key, event_id) = (Key::Aggregate(aggregate.clone(), id), row.event_id.clone());
             return Self { row, key, topic, event_id };
         }
-        match event_type.and_then(|event_type| Event::decode(event_type, Some(row.value())).ok()) {
-            Some(event) => {
+        match row.event() {
+            Ok(event) => {
                 let key = Key::Aggregate(event.aggregate().to_string(), event.aggregate_id());
                 Self { key, topic, event_id: Some(event.meta.event_id.to_string()), row }
             }
-            None => Self { key: Key::Row(row.id), topic, event_id: row.event_id.clone(), row },
+            Err(_) => Self { key: Key::Row(row.id), topic, event_id: row.event_id.clone(), row },
         }
     }
 

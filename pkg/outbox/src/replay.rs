@@ -1,10 +1,10 @@
 //! The outbox read as the event log that it is: each aggregate's history, one aggregate after the other.
 
-use esteira_events::{AggregateKind, Event, EventType};
+use esteira_events::{AggregateKind, Event};
 use esteira_sql::{Conn, Db, bulk, on};
 use sqlx::QueryBuilder;
 
-use crate::row::{OutboxRow, columns};
+use crate::row::{OutboxRow, columns, page};
 
 /// Rows looked at in one go.
 const PAGE: u32 = 1_000;
@@ -130,33 +130,16 @@ pub async fn published(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<Ve
 pub async fn name_rows_of_go(db: &Db) -> Result<usize, sqlx::Error> {
     let (mut after, mut named) = (0, 0);
     loop {
-        let rows = nameless(&mut db.read().await?.conn(), after).await?;
+        let rows = page(&mut db.read().await?.conn(), "aggregate_id is null", after, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(named) };
         after = last.id;
         for row in &rows {
-            let event_type: Option<EventType> = row.event_type.parse().ok();
-            let event = event_type.and_then(|event_type| Event::decode(event_type, Some(row.value())).ok());
-            if let Some(event) = event {
+            if let Ok(event) = row.event() {
                 name(db, row.id, &event).await?;
                 named += 1;
             }
         }
     }
-}
-
-async fn nameless(conn: &mut Conn<'_>, after: i64) -> Result<Vec<OutboxRow>, sqlx::Error> {
-    let columns = columns(conn.now_ms());
-    on!(conn, c => {
-        QueryBuilder::new(format!(
-            "select {columns} from outbox where aggregate_id is null and id > "
-        ))
-        .push_bind(after)
-        .push(" order by outbox.id limit ")
-        .push_bind(PAGE)
-        .build_query_as()
-        .fetch_all(&mut *c)
-        .await
-    })
 }
 
 async fn name(db: &Db, id: i64, event: &Event) -> Result<(), sqlx::Error> {

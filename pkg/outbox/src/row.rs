@@ -1,7 +1,9 @@
 //! A row of the outbox.
 
-use esteira_sql::Timestamp;
+use esteira_events::{Event, EventType};
+use esteira_sql::{Conn, Timestamp, on};
 use serde_json::value::RawValue;
+use sqlx::QueryBuilder;
 use sqlx::types::Json;
 
 esteira_sql::row! {
@@ -34,6 +36,12 @@ impl OutboxRow {
     pub fn value(&self) -> &[u8] {
         self.payload.0.get().as_bytes()
     }
+
+    /// The event, where the row is one that is known here.
+    pub fn event(&self) -> Result<Event, String> {
+        let event_type: EventType = self.event_type.parse()?;
+        Event::decode(event_type, Some(self.value())).map_err(|error| error.to_string())
+    }
 }
 
 /// The columns of [`OutboxRow`]; `now` is the database's clock in milliseconds, as SQL. GORM makes the id BIGINT UNSIGNED.
@@ -42,4 +50,24 @@ pub(crate) fn columns(now: &str) -> String {
         "cast(id as signed) as id, aggregate, aggregate_id, sequence, event_type, event_id, payload, created_at, traceparent, \
          attempts, coalesce(next_attempt_at > {now}, 0) as waiting, processed_at is not null as published, kafka_partition as `partition`, kafka_offset as `offset`"
     )
+}
+
+/// Up to `limit` rows of which `condition` holds with an id above `after`, in order of id.
+pub(crate) async fn page(
+    conn: &mut Conn<'_>,
+    condition: &str,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<OutboxRow>, sqlx::Error> {
+    let columns = columns(conn.now_ms());
+    // Ordered by the column, since the cast has no index.
+    on!(conn, c => {
+        QueryBuilder::new(format!("select {columns} from outbox where {condition} and id > "))
+            .push_bind(after)
+            .push(" order by outbox.id limit ")
+            .push_bind(limit)
+            .build_query_as()
+            .fetch_all(&mut *c)
+            .await
+    })
 }

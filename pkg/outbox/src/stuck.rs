@@ -1,11 +1,8 @@
 //! Rows that the log refused, and what operators do about them.
 
-use esteira_events::{
-    AggregateKind, Event, EventMeta, EventType, Payload, SCHEMA_VERSION, Skipped, SkippedEvent,
-};
+use esteira_events::{AggregateKind, Event, EventType};
 use esteira_sql::{Conn, Db, Timestamp, on};
 use sqlx::AssertSqlSafe;
-use uuid::Uuid;
 
 use crate::row::{OutboxRow, columns};
 
@@ -123,12 +120,5 @@ fn in_place_of(row: &OutboxRow, reason: &str) -> Option<Event> {
         AggregateKind::Order => EventType::OrderUpdated,
         AggregateKind::Reservation => EventType::StockRejected,
     });
-    let skipped = SkippedEvent { event_type, aggregate_id: row.aggregate_id?, reason: reason.to_owned() };
-    let meta = EventMeta {
-        event_id: Uuid::now_v7(),
-        occurred_at: Timestamp::now(),
-        sequence: Some(row.sequence?),
-        schema_version: SCHEMA_VERSION,
-    };
-    Some(Event { meta, payload: Payload::Skipped(Skipped { skipped }) })
+    Some(Event::skipped(event_type, row.aggregate_id?, row.sequence?, reason))
 }

@@ -44,13 +44,7 @@ enum Reaction {
 
 impl<S: React> Reactions<S> {
     async fn react(&self, record: &Record) -> Result<Reaction, Outage> {
-        let Some(event_type) = self.topics.event_type(&record.topic) else {
-            return Ok(Reaction::Undecodable(format!(
-                "topic {} carries no event that is known here",
-                record.topic
-            )));
-        };
-        let event = match Event::decode(event_type, record.value.as_deref()) {
+        let event = match self.topics.decode(&record.topic, record.value.as_deref()) {
             Ok(event) => event,
             Err(error) => return Ok(Reaction::Undecodable(error.to_string())),
         };

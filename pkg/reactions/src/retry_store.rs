@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use esteira_aggregate::{handled, mark};
 use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
 use esteira_bus::{Outage, Record};
-use esteira_events::{Event, Topics};
+use esteira_events::{DecodeError, Event, Topics};
 use esteira_sql::{Db, Timestamp};
 
 use crate::parked::{self, Parked};
@@ -26,12 +26,8 @@ impl<S: React> ReactionStore<S> {
         Self { db, topics, group, service: PhantomData }
     }
 
-    fn event_of(&self, record: &Record) -> Result<Event, String> {
-        let event_type = self
-            .topics
-            .event_type(&record.topic)
-            .ok_or_else(|| format!("topic {} carries no event that is known here", record.topic))?;
-        Event::decode(event_type, record.value.as_deref()).map_err(|error| error.to_string())
+    fn event_of(&self, record: &Record) -> Result<Event, DecodeError> {
+        self.topics.decode(&record.topic, record.value.as_deref())
     }
 
     /// Marks `event` as handled, so that it is not tried when it comes again, also at another place.
@@ -77,7 +73,7 @@ impl<S: React> RetryStore for ReactionStore<S> {
     }
 
     async fn redrive(&self, record: &Record) -> Result<(), RedriveError> {
-        self.event_of(record).map_err(RedriveError::Undecodable)?;
+        self.event_of(record).map_err(|error| RedriveError::Undecodable(error.to_string()))?;
         Ok(self.save(&Parked::due(&self.group, record)).await?)
     }
 
@@ -94,7 +90,7 @@ impl<S: React> RetryStore for ReactionStore<S> {
     async fn preview(&self, record: &Record) -> Result<Preview, Outage> {
         let event = match self.event_of(record) {
             Ok(event) => event,
-            Err(error) => return Ok(Preview::Fails(error)),
+            Err(error) => return Ok(Preview::Fails(error.to_string())),
         };
         let mut reader = self.db.read().await.map_err(|error| store(&error))?;
         let event_id = event.meta.event_id.to_string();

@@ -49,6 +49,23 @@ where
 }
 
 impl Fixture {
+    /// Two workers at once take records, each those of its lots, in the order of these.
+    pub async fn deal(&self, mut drawn: Vec<(u32, Record)>) {
+        drawn.sort_by_key(|(lot, _)| *lot);
+        let (first, second): (Vec<_>, Vec<_>) = drawn.into_iter().partition(|(lot, _)| lot % 2 == 0);
+        let take = |dealt: Vec<(u32, Record)>| {
+            let projector = self.projector();
+            tokio::spawn(async move {
+                for (_, record) in dealt {
+                    projector.handle(&[record]).await.unwrap();
+                }
+            })
+        };
+        let (first, second) = (take(first), take(second));
+        first.await.unwrap();
+        second.await.unwrap();
+    }
+
     async fn new(views: Arc<dyn Views>, directory: TempDir) -> Self {
         views.prepare(ALL_COLLECTIONS).await.unwrap();
         let log = EmbeddedLog::open(&directory.path().join("log.db")).await.unwrap();

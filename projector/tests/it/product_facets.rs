@@ -319,18 +319,6 @@ async fn two_workers_fill_every_line_whatever_comes_first() {
 
 /// Deals `records` to two projectors, each in the order of its lots.
 async fn dealt(fixture: &Fixture, records: &[Record; 5], lots: [u32; 5]) {
-    let mut drawn: Vec<_> = lots.into_iter().zip(records.clone()).collect();
-    drawn.sort_by_key(|(lot, _)| *lot);
-    let (first, second): (Vec<_>, Vec<_>) = drawn.into_iter().partition(|(lot, _)| lot % 2 == 0);
-    let take = |dealt: Vec<(u32, Record)>| {
-        let projector = fixture.projector();
-        tokio::spawn(async move {
-            for (_, record) in dealt {
-                projector.handle(&[record]).await.unwrap();
-            }
-        })
-    };
-    let (first, second) = (take(first), take(second));
-    first.await.unwrap();
-    second.await.unwrap();
+    let drawn: Vec<_> = lots.into_iter().zip(records.clone()).collect();
+    fixture.deal(drawn).await;
 }

@@ -48,28 +48,35 @@ async fn stock(fixture: &Fixture) -> i64 {
     fixture.product(1).await.unwrap().stock
 }
 
-/// Go's event is inserted, published, marked and projected while a rebuild runs.
-async fn a_go_event_that_arrives_during_a_rebuild_is_kept(fixture: Fixture) {
-    let fixture = fixture.with_outbox().await;
+/// A product of 9, and an event of Go's that takes 2 of them and has yet to come.
+async fn shelf(fixture: &Fixture) -> Event {
     let created = event(1, product_created(1, 9));
     fixture.outbox(std::slice::from_ref(&created)).await;
     fixture.handle(&[record(&created)]).await;
-    let moved = event(0, reserved(2));
-    let mut arrived = false;
-    let store = fixture.store.clone().unwrap();
-    let each = |_: &Rebuilt| {
+    event(0, reserved(2))
+}
+
+/// Inserts, publishes, marks and projects `moved` when it is first called.
+fn arrives_once<T>(fixture: &Fixture, moved: &Event) -> impl FnMut(&T) + Send {
+    let (fixture, moved, mut arrived) = (fixture.clone(), moved.clone(), false);
+    move |_| {
         if !std::mem::replace(&mut arrived, true) {
-            let fixture = fixture.clone();
-            let moved = moved.clone();
             tokio::task::block_in_place(|| {
-                tokio::runtime::Handle::current().block_on(async move {
+                tokio::runtime::Handle::current().block_on(async {
                     fixture.outbox(std::slice::from_ref(&moved)).await;
                     fixture.handle(&[record(&moved)]).await;
                     assert_eq!(stock(&fixture).await, 7);
                 });
             });
         }
-    };
+    }
+}
+
+async fn a_go_event_that_arrives_during_a_rebuild_is_kept(fixture: Fixture) {
+    let fixture = fixture.with_outbox().await;
+    let moved = shelf(&fixture).await;
+    let store = fixture.store.clone().unwrap();
+    let each = arrives_once::<Rebuilt>(&fixture, &moved);
     fixture.projector().rebuild(&store, &AggregateKind::ALL, each).await.unwrap();
     fixture.handle(&[record(&moved)]).await;
     assert_eq!(
@@ -82,24 +89,9 @@ async fn a_go_event_that_arrives_during_a_rebuild_is_kept(fixture: Fixture) {
 /// The same in a verification: a false difference, and with repair the effect is lost.
 async fn a_go_event_that_arrives_during_a_verification_is_kept(fixture: Fixture) {
     let fixture = fixture.with_outbox().await;
-    let created = event(1, product_created(1, 9));
-    fixture.outbox(std::slice::from_ref(&created)).await;
-    fixture.handle(&[record(&created)]).await;
-    let moved = event(0, reserved(2));
-    let mut arrived = false;
+    let moved = shelf(&fixture).await;
     let store = fixture.store.clone().unwrap();
-    let each = |_: &Verified| {
-        if !std::mem::replace(&mut arrived, true) {
-            let fixture = fixture.clone();
-            let moved = moved.clone();
-            tokio::task::block_in_place(|| {
-                tokio::runtime::Handle::current().block_on(async move {
-                    fixture.outbox(std::slice::from_ref(&moved)).await;
-                    fixture.handle(&[record(&moved)]).await;
-                });
-            });
-        }
-    };
+    let each = arrives_once::<Verified>(&fixture, &moved);
     fixture.projector().verify(&store, true, each).await.unwrap();
     fixture.handle(&[record(&moved)]).await;
     assert_eq!(stock(&fixture).await, 7, "--repair took Go's event back for good");

@@ -169,19 +169,7 @@ async fn dealt(fixture: &Fixture, records: &[Record], lots: &[u32]) -> OrderView
     for (place, record) in thrice(records).into_iter().enumerate() {
         drawn.push((lots[place % lots.len()], record));
     }
-    drawn.sort_by_key(|(lot, _)| *lot);
-    let (first, second): (Vec<_>, Vec<_>) = drawn.into_iter().partition(|(lot, _)| lot % 2 == 0);
-    let take = |dealt: Vec<(u32, Record)>| {
-        let projector = fixture.projector();
-        tokio::spawn(async move {
-            for (_, record) in dealt {
-                projector.handle(&[record]).await.unwrap();
-            }
-        })
-    };
-    let (first, second) = (take(first), take(second));
-    first.await.unwrap();
-    second.await.unwrap();
+    fixture.deal(drawn).await;
     settled(fixture.order(1).await.unwrap())
 }
 
