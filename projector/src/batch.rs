@@ -74,8 +74,7 @@ impl Projector {
     }
 
     async fn fold_and_write(&self, pending: &Pending) -> Result<Round, ViewsError> {
-        let keys: Vec<Key> = pending.keys().copied().collect();
-        let before = store::load(self.views.as_ref(), &keys).await?;
+        let before = store::load_for(self.views.as_ref(), pending).await?;
         let mut written = before.clone();
         let mut folded = Vec::with_capacity(pending.len());
         for (key, events) in pending {
@@ -187,7 +186,8 @@ impl Projector {
     async fn blame(&self, pending: Pending, error: &str) -> Result<Vec<(Incoming, Verdict)>, Outage> {
         let mut left = Vec::new();
         for (key, mut events) in pending {
-            let (mut current, first) = match store::load(self.views.as_ref(), &[key]).await {
+            let alone = Pending::from([(key, events.clone())]);
+            let (mut current, first) = match store::load_for(self.views.as_ref(), &alone).await {
                 Ok(mut loaded) => (loaded.remove(&key).unwrap_or_default(), None),
                 Err(ViewsError::Rejected(_)) => (Current::default(), Some(0)),
                 Err(unavailable @ ViewsError::Unavailable(_)) => return Err(away(unavailable)),

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use esteira_bus::Outage;
 use esteira_events::{AggregateKind, OrderStatus};
 use esteira_sql::Db;
-use esteira_views::{DocId, OrderView, USERS, UserFacet, UserView, Views, from_document};
+use esteira_views::{DocId, OrderView, USERS, UserFacet, UserView, Views};
 
 use crate::dead::away;
-use crate::gate::{Current, REMEMBERED};
+use crate::enrich::readable;
+use crate::gate::Current;
 use crate::history::{Folded, store_away};
 use crate::incoming::Key;
 use crate::projections::View;
@@ -21,6 +22,8 @@ pub(crate) struct Compared {
     pub(crate) key: Key,
     pub(crate) expected: Current,
     pub(crate) live: Current,
+    /// Why the document cannot be read; it counts as absent.
+    pub(crate) unreadable: Option<String>,
     pub(crate) broken: Option<String>,
     /// Whether the view has events of Go that the outbox does not tell, perhaps not yet: nothing may take them back.
     pub(crate) untold: bool,
@@ -34,7 +37,8 @@ impl Compared {
 
     /// Whether the view says something else; which unsequenced events it knows of is not shown.
     pub(crate) fn differs(&self) -> bool {
-        self.live.version != self.expected.version
+        self.unreadable.is_some()
+            || self.live.version != self.expected.version
             || self.live.deleted != self.expected.deleted
             || shown(self.live.view.as_ref()) != shown(self.expected.view.as_ref())
     }
@@ -57,18 +61,22 @@ pub(crate) async fn compare(
     folded: Vec<Folded>,
 ) -> Result<Vec<Compared>, Outage> {
     let keys: Vec<Key> = folded.iter().map(|folded| folded.key).collect();
-    let mut live = store::load(views, &keys).await.map_err(away)?;
+    let mut live = store::load_each(views, &keys).await.map_err(away)?;
     let users = users_of(views, &folded).await?;
     let products = keys.iter().filter(|(kind, _)| *kind == AggregateKind::Product).map(|(_, id)| *id);
     let stocks = stocks(store, &products.collect::<Vec<_>>()).await.map_err(store_away)?;
     let mut compared = Vec::with_capacity(folded.len());
     for mut folded in folded {
-        let live = live.remove(&folded.key).unwrap_or_default();
+        let (live, unreadable) = match live.remove(&folded.key) {
+            Some(Ok(live)) => (live, None),
+            Some(Err(error)) => (Current::default(), Some(error.to_string())),
+            None => (Current::default(), None),
+        };
         folded.go_on_from(&live);
         let Folded { key, current: mut expected, broken, bare, .. } = folded;
         let untold = settle(&mut expected, &live, &users, bare);
         take_stock(&mut expected, stocks.get(&key.1));
-        compared.push(Compared { key, expected, live, broken, untold });
+        compared.push(Compared { key, expected, live, unreadable, broken, untold });
     }
     Ok(compared)
 }
@@ -83,8 +91,7 @@ async fn users_of(views: &dyn Views, folded: &[Folded]) -> Result<BTreeMap<i64, 
     ids.dedup();
     let mut users = BTreeMap::new();
     for document in views.get(&USERS, &ids).await.map_err(away)? {
-        let user: UserView = from_document(document).map_err(away)?;
-        users.insert(user.id, user);
+        users.extend(readable(document).map(|user: UserView| (user.id, user)));
     }
     Ok(users)
 }
@@ -93,9 +100,8 @@ async fn users_of(views: &dyn Views, folded: &[Folded]) -> Result<BTreeMap<i64, 
 fn settle(expected: &mut Current, live: &Current, users: &BTreeMap<i64, UserView>, bare: bool) -> bool {
     let applied = live.view.clone().and_then(|mut view| view.applied().take()).unwrap_or_default();
     let Some(view) = &mut expected.view else { return false };
-    let known: HashSet<&String> = view.applied().iter().flatten().collect();
-    // A long history remembers its last events only, and so does the view.
-    let untold = known.len() < REMEMBERED && applied.iter().any(|id| !known.contains(id));
+    let known: HashSet<&String> = view.applied().iter().flatten().chain(&expected.surplus).collect();
+    let untold = applied.iter().any(|id| !known.contains(id));
     if let View::Order(order) = view {
         if let Some(user) = users.get(&order.user_id) {
             follow(order, user);

@@ -87,10 +87,10 @@ impl Projector {
     }
 }
 
-/// Whether `document` is the dead letter of this very record, which has come again.
+/// Whether `document` is of this very record, given up before, which has come again.
 fn is_of(document: &Document, record: &Record) -> bool {
     from_document::<ParkedEvent>(document.clone()).is_ok_and(|parked| {
-        parked.state == State::Dead
+        matches!(parked.state, State::Dead | State::Discarded)
             && parked.record.topic == record.topic
             && parked.record.position() == record.position()
     })

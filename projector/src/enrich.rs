@@ -50,7 +50,7 @@ pub(crate) fn is_bare(event: &Event) -> bool {
 async fn user_facets(views: &dyn Views, ids: &[DocId]) -> Result<HashMap<UserId, UserData>, ViewsError> {
     let mut found = HashMap::new();
     for document in views.get(&USERS, ids).await? {
-        let UserView { id, name, email, version, .. } = from_document(document)?;
+        let Some(UserView { id, name, email, version, .. }) = readable(document) else { continue };
         found.insert(UserId(id), UserData { id: UserId(id), name, email, version: Some(version) });
     }
     Ok(found)

@@ -8,9 +8,10 @@ pub(crate) mod products;
 use std::collections::BTreeMap;
 
 use esteira_events::AggregateKind;
-use esteira_views::{DocId, Fields, Filter, ORDERS, USERS, UserView, Views, ViewsError, from_document};
+use esteira_views::{DocId, Fields, Filter, ORDERS, USERS, UserView, Views, ViewsError};
 use serde_json::json;
 
+use crate::enrich::readable;
 use crate::gate::Current;
 use crate::incoming::Key;
 use crate::projections::View;
@@ -54,8 +55,7 @@ async fn behind(
     }
     let mut users = BTreeMap::new();
     for document in views.get(&USERS, &ids).await? {
-        let user: UserView = from_document(document)?;
-        users.insert(user.id, user);
+        users.extend(readable(document).map(|user: UserView| (user.id, user)));
     }
     Ok(orders
         .into_iter()

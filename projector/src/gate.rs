@@ -1,13 +1,14 @@
 //! The gate: which of an aggregate's events are applied now, skipped, or parked.
 
+use std::collections::BTreeSet;
+
 use esteira_events::Event;
 
 use crate::incoming::Incoming;
 use crate::projections::{View, project, project_ahead};
 
-/// The ids of unsequenced events that a document remembers: more than one batch of them, which comes again after a
-/// crash. Go publishes each event three times in a row.
-pub(crate) const REMEMBERED: usize = 512;
+/// The ids of unsequenced events that a document has in it; older ones are kept beside it.
+const REMEMBERED: usize = 512;
 
 /// An aggregate's view as it was loaded, and as the events leave it.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,10 @@ pub(crate) struct Current {
     /// The sequence that view or tombstone has.
     pub(crate) version: i64,
     pub(crate) deleted: bool,
+    /// The unsequenced events on hand that are kept beside the view.
+    pub(crate) recalled: BTreeSet<String>,
+    /// Unsequenced events that the view no longer has the ids of.
+    pub(crate) surplus: Vec<String>,
 }
 
 /// What the gate says of one event.
@@ -87,13 +92,17 @@ fn sequenced(current: &mut Current, event: &Event, sequence: i64) -> Verdict {
 fn unsequenced(current: &mut Current, event: &Event) -> Verdict {
     let event_id = event.meta.event_id.to_string();
     let Some(mut view) = current.view.clone() else { return Verdict::Early };
-    if view.applied().as_ref().is_some_and(|applied| applied.contains(&event_id)) {
+    let remembered = view.applied().as_ref().is_some_and(|applied| applied.contains(&event_id));
+    if remembered || current.recalled.contains(&event_id) {
         return Verdict::Skipped;
     }
     match project_ahead(Some(view), event) {
         Err(misfit) => Verdict::Failed(misfit.to_string()),
         Ok(Some(mut view)) => {
-            remember(view.applied().get_or_insert_default(), event_id);
+            let applied = view.applied().get_or_insert_default();
+            applied.push(event_id);
+            let surplus = applied.len().saturating_sub(REMEMBERED);
+            current.surplus.extend(applied.drain(..surplus));
             view.set_revision(view.revision() + 1);
             current.view = Some(view);
             Verdict::Applied
@@ -104,10 +113,4 @@ fn unsequenced(current: &mut Current, event: &Event) -> Verdict {
             Verdict::Applied
         }
     }
-}
-
-fn remember(applied: &mut Vec<String>, event_id: String) {
-    applied.push(event_id);
-    let surplus = applied.len().saturating_sub(REMEMBERED);
-    applied.drain(..surplus);
 }

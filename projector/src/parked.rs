@@ -29,6 +29,8 @@ pub(crate) enum State {
     Retry,
     /// An operator: it is in the dead letter queue.
     Dead,
+    /// Nothing: an operator gave it up, and there is no event to know it by.
+    Discarded,
 }
 
 /// A parked document.
@@ -95,6 +97,17 @@ impl ParkedEvent {
         }
     }
 
+    /// The record as one that nobody wants any more, at its own place.
+    pub(crate) fn discarded(&self, reason: &str) -> Self {
+        Self {
+            id: own_place(&self.record),
+            state: State::Discarded,
+            next_attempt_at: None,
+            error: Some(reason.to_owned()),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn upsert(&self) -> Result<Write, ViewsError> {
         let Document { id, mut body } = esteira_views::to_document(self)?;
         // A field that an earlier state had is removed, not kept.
@@ -115,7 +128,7 @@ impl ParkedEvent {
         match self.state {
             State::Waiting => true,
             State::Retry => self.next_attempt_at.is_none_or(|at| at <= now),
-            State::Dead => false,
+            State::Dead | State::Discarded => false,
         }
     }
 

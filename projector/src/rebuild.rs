@@ -125,12 +125,18 @@ impl Projector {
 
     /// Writes what is expected where the view still is what it was; the keys of those where it is not.
     async fn swap(&self, compared: &[&Compared]) -> Result<Vec<Key>, Outage> {
+        let unreadable = compared.iter().filter(|it| it.unreadable.is_some());
+        let unreadable: Vec<Write> = unreadable.filter_map(|it| delete(it.key)).collect();
+        if !unreadable.is_empty() {
+            self.views.write(unreadable).await.map_err(away)?;
+        }
+        // Facets before and after: an end in between must not leave them behind a user that is as it should be by now.
+        let expected = compared.iter().map(|it| (it.key, it.expected.clone())).collect();
+        facets::follow(self.views.as_ref(), &expected).await.map_err(away)?;
         let changes: Vec<Change<'_>> =
             compared.iter().map(|it| Change { key: it.key, before: &it.live, after: &it.expected }).collect();
         let stale = store::write(self.views.as_ref(), &changes).await.map_err(away)?;
-        let written = compared.iter().filter(|it| !stale.contains(&it.key));
-        let written = written.map(|it| (it.key, it.expected.clone())).collect();
-        facets::follow(self.views.as_ref(), &written).await.map_err(away)?;
+        facets::follow(self.views.as_ref(), &expected).await.map_err(away)?;
         Ok(stale.into_iter().collect())
     }
 
@@ -155,12 +161,12 @@ impl Projector {
         while let Some(page) = pages.next().await? {
             let ids: Vec<i64> = page.iter().filter_map(number).collect();
             let keys: Vec<Key> = ids.iter().map(|id| (kind, *id)).collect();
-            let loaded = store::load(self.views.as_ref(), &keys).await.map_err(away)?;
+            let loaded = store::load_each(self.views.as_ref(), &keys).await.map_err(away)?;
             let known: HashSet<i64> =
                 known(store, kind, &ids).await.map_err(store_away)?.into_iter().collect();
-            let lives = |id: i64| {
-                (keep || known.contains(&id)) && loaded.get(&(kind, id)).is_none_or(|it| !it.deleted)
-            };
+            let is_gone = |it: &Result<Current, _>| it.as_ref().is_ok_and(|it| it.deleted);
+            let lives =
+                |id: i64| (keep || known.contains(&id)) && !loaded.get(&(kind, id)).is_some_and(is_gone);
             let orphan = |document: &&Document| number(document).is_some_and(|id| !lives(id));
             let delete = |document: &Document| {
                 let guard = Some(document.version());
@@ -181,14 +187,15 @@ impl Projector {
         let mut pages = Pages::new(self.views.as_ref(), &PARKED, filters);
         while let Some(page) = pages.next().await? {
             let place = |document: &Document| {
+                document.body.get("state").filter(|state| *state != "discarded")?;
                 let number = |field: &str| document.body.get(field)?.as_i64();
                 Some((document.id.clone(), (kind, number("aggregate_id")?), number("sequence")?))
             };
             let parked: Vec<(DocId, Key, i64)> = page.iter().filter_map(place).collect();
             let keys: Vec<Key> = parked.iter().map(|(_, key, _)| *key).collect();
-            let loaded = store::load(self.views.as_ref(), &keys).await.map_err(away)?;
+            let loaded = store::load_each(self.views.as_ref(), &keys).await.map_err(away)?;
             let shown = |key: &Key, sequence: i64| {
-                loaded.get(key).is_some_and(|view: &Current| view.version >= sequence)
+                loaded.get(key).is_some_and(|it| it.as_ref().is_ok_and(|it| it.version >= sequence))
             };
             let deletes: Vec<Write> = parked
                 .into_iter()
@@ -201,6 +208,10 @@ impl Projector {
         }
         Ok(())
     }
+}
+
+fn delete((kind, id): Key) -> Option<Write> {
+    Some(Write::Delete { collection: collection(kind)?, id: DocId::Int(id), guard: None })
 }
 
 /// The documents of a collection, a page after the other.

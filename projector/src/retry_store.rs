@@ -10,7 +10,7 @@ use esteira_views::{DocId, PARKED, ViewsError, from_document};
 use serde_json::Value;
 
 use crate::dead::away;
-use crate::gate::{self, Current, Verdict};
+use crate::gate::{self, Verdict};
 use crate::incoming::{Incoming, by_key};
 use crate::parked::{ParkedEvent, State, forget, own_place};
 use crate::projections::View;
@@ -70,11 +70,6 @@ impl Projector {
         let record = Record { value: Some(event.encode().ok()?.into_bytes()), ..parked.record.clone() };
         Some(Incoming::new(event, record))
     }
-
-    async fn load(&self, event: &Event) -> Result<Current, ViewsError> {
-        let key = (event.aggregate(), event.aggregate_id());
-        Ok(store::load(self.views.as_ref(), &[key]).await?.remove(&key).unwrap_or_default())
-    }
 }
 
 #[async_trait]
@@ -92,6 +87,7 @@ impl RetryStore for Projector {
         let standing = |record: &Record| match self.same(record, &parked)?.state {
             State::Waiting | State::Retry => Some(Standing::Waiting),
             State::Dead => Some(Standing::Dead),
+            State::Discarded => Some(Standing::Discarded),
         };
         Ok(records.iter().map(standing).collect())
     }
@@ -100,10 +96,16 @@ impl RetryStore for Projector {
         let event = self.event_of(record).map_err(|error| RedriveError::Undecodable(error.to_string()))?;
         let incoming = Incoming::new(event, record.clone());
         let again = ParkedEvent::due(&incoming, &self.group);
-        let records = std::slice::from_ref(record);
-        let parked = self.parked(records).await.map_err(away)?;
+        let parked = self.parked(std::slice::from_ref(record)).await.map_err(away)?;
+        let same = self.same(record, &parked);
+        let is_same = |other: &ParkedEvent| same.is_some_and(|same| same.id == other.id);
+        // A dead one waits for nothing, and is in its queue.
+        let waits = |other: &&ParkedEvent| !is_same(other) && other.state != State::Dead;
+        if let Some(other) = parked.get(&again.id).filter(waits) {
+            return Err(RedriveError::Taken(own_place(&other.record)));
+        }
         // It may stand elsewhere, from when it could not be decoded.
-        let elsewhere = self.same(record, &parked).filter(|parked| parked.id != again.id);
+        let elsewhere = same.filter(|parked| parked.id != again.id);
         let mut writes = vec![again.upsert().map_err(away)?];
         writes.extend(elsewhere.map(|parked| forget(parked.id.as_str())));
         self.views.write(writes).await.map_err(away)?;
@@ -113,14 +115,26 @@ impl RetryStore for Projector {
     async fn discard(&self, record: &Record, reason: &str) -> Result<(), Outage> {
         let parked = self.parked(std::slice::from_ref(record)).await.map_err(away)?;
         let Some(parked) = self.same(record, &parked) else { return Ok(()) };
-        let waiting =
-            self.in_place_of(parked, reason).map(|incoming| ParkedEvent::waiting(&incoming, &self.group));
-        let write = match waiting {
+        let waiting = self.in_place_of(parked, reason).map(|it| ParkedEvent::waiting(&it, &self.group));
+        let place = match waiting {
             Some(waiting) if waiting.id == parked.id => waiting.upsert().map_err(away)?,
             // Nothing waits behind it: it has no place in a sequence, or another record has that.
             Some(_) | None => forget(parked.id.as_str()),
         };
-        self.views.write(vec![write]).await.map(drop).map_err(away)
+        // It may come again.
+        let writes = match self.event_of(record) {
+            Ok(event) if event.sequence().is_some() => vec![place],
+            Ok(event) => {
+                let key = (event.aggregate(), event.aggregate_id());
+                vec![store::keep(key, &event.meta.event_id.to_string()), place]
+            }
+            Err(_) => {
+                let discarded = parked.discarded(reason);
+                let place = Some(place).filter(|_| discarded.id != parked.id);
+                std::iter::once(discarded.upsert().map_err(away)?).chain(place).collect()
+            }
+        };
+        self.views.write(writes).await.map(drop).map_err(away)
     }
 
     async fn preview(&self, record: &Record) -> Result<Preview, Outage> {
@@ -130,10 +144,11 @@ impl RetryStore for Projector {
         };
         let mut pending = by_key([Incoming::new(event, record.clone())]);
         enrich::enrich(self.views.as_ref(), &mut pending).await.map_err(away)?;
-        let Some(incoming) = pending.into_values().flatten().next() else { return Ok(Preview::Known) };
-        let mut current = self.load(&incoming.event).await.map_err(away)?;
+        let mut loaded = store::load_for(self.views.as_ref(), &pending).await.map_err(away)?;
+        let Some((key, incoming)) = pending.pop_first() else { return Ok(Preview::Known) };
+        let mut current = loaded.remove(&key).unwrap_or_default();
         let before = shown(current.view.as_ref())?;
-        match gate::fold(&mut current, &[incoming]).pop() {
+        match gate::fold(&mut current, &incoming).pop() {
             None | Some(Verdict::Skipped) => Ok(Preview::Known),
             Some(Verdict::Early) => Ok(Preview::Waits),
             Some(Verdict::Failed(error)) => Ok(Preview::Fails(error)),

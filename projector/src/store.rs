@@ -5,27 +5,36 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use esteira_events::AggregateKind;
 use esteira_sql::Timestamp;
 use esteira_views::{
-    DocId, Guard, Outcome, TOMBSTONES, Tombstone, Views, ViewsError, Write, from_document, to_document,
-    tombstone_id,
+    APPLIED, DocId, Guard, Outcome, TOMBSTONES, Tombstone, Views, ViewsError, Write, from_document,
+    to_document, tombstone_id,
 };
 
 use serde_json::Value;
 
 use crate::gate::Current;
-use crate::incoming::Key;
+use crate::incoming::{Incoming, Key, Pending};
 use crate::projections::{View, collection};
 
 /// The views and tombstones of `keys`; every key has an entry.
 pub(crate) async fn load(views: &dyn Views, keys: &[Key]) -> Result<BTreeMap<Key, Current>, ViewsError> {
-    let mut loaded: BTreeMap<Key, Current> = keys.iter().map(|key| (*key, Current::default())).collect();
+    load_each(views, keys).await?.into_iter().map(|(key, current)| Ok((key, current?))).collect()
+}
+
+/// As [`load`], with an error of its own for a document that cannot be read.
+pub(crate) async fn load_each(
+    views: &dyn Views,
+    keys: &[Key],
+) -> Result<BTreeMap<Key, Result<Current, ViewsError>>, ViewsError> {
+    let mut loaded: BTreeMap<Key, Result<Current, ViewsError>> =
+        keys.iter().map(|key| (*key, Ok(Current::default()))).collect();
     for kind in AggregateKind::ALL {
         let ids: Vec<DocId> = keys.iter().filter(|key| key.0 == kind).map(|key| DocId::Int(key.1)).collect();
         let Some(collection) = collection(kind).filter(|_| !ids.is_empty()) else { continue };
         for document in views.get(collection, &ids).await? {
             let DocId::Int(id) = document.id else { continue };
             let version = document.version();
-            let view = View::read(kind, document)?;
-            loaded.insert((kind, id), Current { view, version, deleted: false });
+            let view = View::read(kind, document);
+            loaded.insert((kind, id), view.map(|view| Current { view, version, ..Current::default() }));
         }
     }
     bury(views, &mut loaded).await?;
@@ -33,20 +42,56 @@ pub(crate) async fn load(views: &dyn Views, keys: &[Key]) -> Result<BTreeMap<Key
 }
 
 /// A tombstone outlives its document, which a crash may have left behind.
-async fn bury(views: &dyn Views, loaded: &mut BTreeMap<Key, Current>) -> Result<(), ViewsError> {
+async fn bury(
+    views: &dyn Views,
+    loaded: &mut BTreeMap<Key, Result<Current, ViewsError>>,
+) -> Result<(), ViewsError> {
     let ids: Vec<DocId> = loaded.keys().map(|(kind, id)| tombstone_id(kind.as_str(), *id)).collect();
     let mut stones: HashMap<DocId, i64> = HashMap::new();
     for document in views.get(&TOMBSTONES, &ids).await? {
         stones.insert(document.id.clone(), from_document::<Tombstone>(document)?.version);
     }
     for ((kind, id), current) in loaded {
-        if let Some(version) =
-            stones.get(&tombstone_id(kind.as_str(), *id)).filter(|stone| **stone >= current.version)
-        {
-            *current = Current { view: None, version: *version, deleted: true };
+        let version = current.as_ref().map_or(0, |current| current.version);
+        let stone = stones.get(&tombstone_id(kind.as_str(), *id));
+        if let Some(version) = stone.filter(|stone| **stone >= version) {
+            *current = Ok(Current { version: *version, deleted: true, ..Current::default() });
         }
     }
     Ok(())
+}
+
+/// The views of `pending`, each with those of its unsequenced events that it has and no longer remembers.
+pub(crate) async fn load_for(
+    views: &dyn Views,
+    pending: &Pending,
+) -> Result<BTreeMap<Key, Current>, ViewsError> {
+    let keys: Vec<Key> = pending.keys().copied().collect();
+    let mut loaded = load(views, &keys).await?;
+    // After the views, for what a view forgets is kept before it does.
+    let unsequenced = pending.values().flatten().filter(|incoming| incoming.event.sequence().is_none());
+    let keys: HashMap<DocId, Key> = unsequenced.map(|incoming| (mark(incoming), incoming.key())).collect();
+    let ids: Vec<DocId> = keys.keys().cloned().collect();
+    if ids.is_empty() {
+        return Ok(loaded);
+    }
+    for document in views.get(&APPLIED, &ids).await? {
+        let current = keys.get(&document.id).and_then(|key| loaded.get_mut(key));
+        if let (DocId::Text(event_id), Some(current)) = (document.id, current) {
+            current.recalled.insert(event_id);
+        }
+    }
+    Ok(loaded)
+}
+
+fn mark(incoming: &Incoming) -> DocId {
+    DocId::Text(incoming.event.meta.event_id.to_string())
+}
+
+/// Keeps beside the views that the unsequenced event `event_id` of `key` has been applied, or never is to be.
+pub(crate) fn keep((kind, id): Key, event_id: &str) -> Write {
+    let of = [("of".to_owned(), Value::from(format!("{kind}:{id}")))].into_iter().collect();
+    Write::Upsert { collection: &APPLIED, id: event_id.into(), set: of }
 }
 
 /// One aggregate's change.
@@ -74,6 +119,13 @@ pub(crate) async fn write(views: &dyn Views, changes: &[Change<'_>]) -> Result<B
     }
     if writes.is_empty() {
         return Ok(BTreeSet::new());
+    }
+    let forgotten =
+        changes.iter().flat_map(|change| change.after.surplus.iter().map(|id| keep(change.key, id)));
+    let forgotten: Vec<Write> = forgotten.collect();
+    if !forgotten.is_empty() {
+        // First, for after a crash in between an event is known twice and not applied twice.
+        views.write(forgotten).await?;
     }
     let outcomes = views.write(writes).await?;
     let mut stale: BTreeSet<Key> = keys

@@ -33,6 +33,7 @@ pub fn of_dead_letters(error: DeadLettersError) -> Problem {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "dead_letter_unreadable", detail)
         }
         DeadLettersError::Undecodable(..) => Problem::conflict("undecodable", detail),
+        DeadLettersError::Taken(..) => Problem::conflict("place_taken", detail),
         DeadLettersError::Nobody(..) => Problem::conflict("unknown_group", detail),
         DeadLettersError::Unavailable(_) => Problem::unavailable("engine_unavailable", detail, RETRY_AFTER),
     }

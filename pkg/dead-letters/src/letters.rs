@@ -32,6 +32,8 @@ pub enum DeadLettersError {
     Unreadable(LetterId, String),
     #[error("{0} cannot be redriven, it would fail as it did: {1}")]
     Undecodable(LetterId, String),
+    #[error("{0} cannot be redriven, another record waits in its place: {1}")]
+    Taken(LetterId, String),
     #[error("{0} cannot be redriven, no consumer group here is or reads {1}")]
     Nobody(LetterId, String),
     #[error("{0}")]

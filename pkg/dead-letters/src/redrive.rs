@@ -136,7 +136,11 @@ impl DeadLetters {
             }
             match self.hand_in(letter).await {
                 Ok(()) => progress.handed_in += 1,
-                Err(error @ (DeadLettersError::Undecodable(..) | DeadLettersError::Nobody(..))) => {
+                Err(
+                    error @ (DeadLettersError::Undecodable(..)
+                    | DeadLettersError::Taken(..)
+                    | DeadLettersError::Nobody(..)),
+                ) => {
                     progress.refused += 1;
                     progress.last_refusal = Some(error.to_string());
                 }
@@ -156,6 +160,7 @@ impl DeadLetters {
             store.redrive(&letter.original).await.map_err(|error| match error {
                 RedriveError::Outage(outage) => outage.into(),
                 RedriveError::Undecodable(reason) => DeadLettersError::Undecodable(letter.id.clone(), reason),
+                RedriveError::Taken(by) => DeadLettersError::Taken(letter.id.clone(), by),
             })?;
         }
         // Last, for a letter without a group counts as applied once the stores have forgotten it.

@@ -108,6 +108,9 @@ esteira_sql::row! {
         pub id: i64,
         pub event_type: String,
         pub event_id: String,
+        /// Where, if our dispatcher published it.
+        pub partition: Option<i32>,
+        pub offset: Option<i64>,
     }
 }
 
@@ -115,7 +118,7 @@ esteira_sql::row! {
 pub async fn published(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<Vec<Published>, sqlx::Error> {
     on!(conn, c => {
         sqlx::query_as(
-            "select cast(id as signed) as id, event_type, event_id from outbox \
+            "select cast(id as signed) as id, event_type, event_id, kafka_partition as `partition`, kafka_offset as `offset` from outbox \
              where processed_at is not null and event_id is not null and id > ? order by outbox.id limit ?",
         )
         .bind(after)

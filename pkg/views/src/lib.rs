@@ -8,7 +8,7 @@ mod mongo;
 mod port;
 mod sqlite;
 
-pub use models::belt::{PARKED, TOMBSTONES, Tombstone, tombstone_id};
+pub use models::belt::{APPLIED, PARKED, TOMBSTONES, Tombstone, tombstone_id};
 pub use models::go::{GO_PROCESSED, GoProcessed, TAKEOVERS, Takeover};
 pub use models::orders::{ORDERS, OrderItemView, OrderView, ProductFacet, UserFacet};
 pub use models::products::{PRODUCTS, ProductView};

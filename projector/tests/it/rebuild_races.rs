@@ -8,7 +8,7 @@ use esteira_bus::Handler;
 use esteira_events::{AggregateKind, Event, Payload};
 use esteira_projector::{Rebuilt, Verified};
 use esteira_sql::{Timestamp, on};
-use esteira_views::{DocId, Fields, PRODUCTS, TOMBSTONES, USERS, Write};
+use esteira_views::{APPLIED, DocId, Document, Fields, PRODUCTS, TOMBSTONES, USERS, Write};
 use serde_json::{Value, json};
 
 use crate::events::{
@@ -282,6 +282,67 @@ async fn without_its_creation_a_history_keeps_its_order_in_time(fixture: Fixture
     assert_eq!(fixture.user(1).await.unwrap().name, "by us, later");
 }
 
+/// More of Go's events than a view remembers, and all of them once more, as after a group lost its offsets.
+async fn events_that_a_view_has_long_forgotten_are_not_applied_again(fixture: Fixture) {
+    let fixture = fixture.with_outbox().await;
+    let created = event(1, product_created(1, 2_000));
+    let moves: Vec<Event> = (0..700).map(|_| event(0, reserved(1))).collect();
+    let records: Vec<_> = std::iter::once(&created).chain(&moves).map(record).collect();
+    let handle = async || {
+        for records in records.chunks(100) {
+            fixture.handle(records).await;
+        }
+    };
+    handle().await;
+    handle().await;
+    assert_eq!(stock(&fixture).await, 1_300, "the worker applied an event twice");
+    // A rebuilt view is no other.
+    fixture.outbox(std::slice::from_ref(&created)).await;
+    fixture.outbox(&moves).await;
+    put(&fixture, &PRODUCTS, 1, json!({ "stock": 5 })).await;
+    let forget = |document: Document| Write::Delete { collection: &APPLIED, id: document.id, guard: None };
+    let known = fixture.all(&APPLIED).await.into_iter().map(forget).collect();
+    fixture.views.write(known).await.unwrap();
+    rebuild(&fixture).await;
+    assert_eq!(stock(&fixture).await, 1_300);
+    handle().await;
+    assert_eq!(stock(&fixture).await, 1_300, "after the rebuild an event was applied twice");
+}
+
+/// Somebody wrote something else into it by hand.
+async fn a_document_that_cannot_be_read_is_told_and_replaced(fixture: Fixture) {
+    let fixture = fixture.with_outbox().await;
+    let created = event(1, user_created(1, "ana"));
+    fixture.outbox(std::slice::from_ref(&created)).await;
+    fixture.log_it(&created).await;
+    fixture.handle(&[record(&created)]).await;
+    sql(&fixture, USER_ROW).await;
+    for repair in [None, Some(false), Some(true)] {
+        put(&fixture, &USERS, 1, json!({ "name": { "first": "ana" } })).await;
+        put(&fixture, &USERS, 9, json!({ "name": 9 })).await;
+        match repair {
+            None => {
+                let rebuilt = rebuild(&fixture).await;
+                assert_eq!((rebuilt.replaced, rebuilt.removed, rebuilt.broken), (1, 1, vec![]));
+            }
+            Some(repair) => {
+                let store = fixture.store.clone().unwrap();
+                let verified = fixture.projector().verify(&store, repair, |_| {}).await.unwrap();
+                let found: Vec<String> = verified.differences.into_iter().map(|it| it.found).collect();
+                assert_eq!(found.len(), usize::from(!repair), "{found:?}");
+                assert!(found.iter().all(|it| it.contains("document 1 is not readable")), "{found:?}");
+                if !repair {
+                    continue;
+                }
+            }
+        }
+        assert_eq!(fixture.user(1).await.unwrap().name, "ana");
+    }
+}
+
+const USER_ROW: &str = "insert into users (id, name, email, created_at, version) \
+     values (1, 'ana', 'ana@example.com', '2026-11-22T12:43:09.055Z', 1)";
+
 crate::on_every_engine!(
     a_go_event_that_arrives_during_a_rebuild_is_kept,
     a_go_event_that_arrives_during_a_verification_is_kept,
@@ -291,4 +352,6 @@ crate::on_every_engine!(
     a_repair_of_a_product_in_demand_ends,
     a_product_in_demand_is_no_difference,
     without_its_creation_a_history_keeps_its_order_in_time,
+    events_that_a_view_has_long_forgotten_are_not_applied_again,
+    a_document_that_cannot_be_read_is_told_and_replaced,
 );

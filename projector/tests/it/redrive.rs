@@ -199,7 +199,7 @@ async fn what_waited_behind_a_discarded_event_goes_on(fixture: Fixture) {
     assert_eq!((product.version, product.stock), (4, 6));
     let user = fixture.user(1).await.unwrap();
     assert_eq!((user.version, user.name.as_str()), (3, "ida"));
-    assert_eq!(fixture.parked().await, []);
+    assert_eq!(fixture.parked().await, parked(&[("user.updated:0:5", "discarded")]));
 }
 
 async fn with_its_creation_an_aggregate_is_given_up(fixture: Fixture) {
@@ -216,7 +216,7 @@ async fn with_its_creation_an_aggregate_is_given_up(fixture: Fixture) {
     assert_eq!(stones, [("user:1".to_owned(), 1)]);
 }
 
-async fn a_discarded_event_without_a_sequence_is_forgotten(fixture: Fixture) {
+async fn a_discarded_event_without_a_sequence_stays_given_up(fixture: Fixture) {
     fixture.handle(&[made(1, product_created(7, 10))]).await;
     let dead = [stock_moved(0), broken(5, None)];
     give_up(&fixture, &PRODUCTS, 7, &dead).await;
@@ -224,8 +224,15 @@ async fn a_discarded_event_without_a_sequence_is_forgotten(fixture: Fixture) {
         assert_eq!(standing(&fixture, dead).await, Some(Standing::Dead));
         discard(&fixture, dead).await;
     }
-    assert_eq!(fixture.parked().await, []);
+    let left = parked(&[("user.updated:0:5", "discarded")]);
+    assert_eq!(fixture.parked().await, left);
+    assert_eq!(standing(&fixture, &dead[1]).await, Some(Standing::Discarded));
     fixture.sweep().await;
+    // Both come again.
+    fixture.handle(&dead).await;
+    fixture.sweep().await;
+    assert_eq!(fixture.parked().await, left);
+    assert_eq!(fixture.dead_letters("user.updated").await.len(), 1);
     let product = fixture.product(7).await.unwrap();
     assert_eq!((product.version, product.stock), (1, 10));
 }
@@ -239,7 +246,8 @@ async fn discarding_a_broken_copy_leaves_the_sound_event(fixture: Fixture) {
         assert_eq!(standing(&fixture, copy).await, Some(Standing::Dead));
         discard(&fixture, copy).await;
     }
-    assert_eq!(fixture.parked().await, parked(&[("user:1:3", "waiting")]));
+    let discarded = [("user.updated:0:5", "discarded"), ("user.updated:0:6", "discarded")];
+    assert_eq!(fixture.parked().await, parked(&[discarded[0], discarded[1], ("user:1:3", "waiting")]));
     fixture.handle(&[made(1, user_created(1, "ana")), made(2, user_updated(1, "eva"))]).await;
     assert_eq!(fixture.user(1).await.unwrap().name, "ida");
 }
@@ -250,19 +258,36 @@ async fn of_two_equal_broken_records_each_is_discarded_by_itself(fixture: Fixtur
     fixture.handle(&[made(1, user_created(1, "ana"))]).await;
     fixture.handle(&records).await;
     discard(&fixture, &records[1]).await;
-    assert_eq!(fixture.parked().await, parked(&[("user:1:2", "dead")]));
+    let discarded = [("user.updated:0:5", "discarded"), ("user.updated:0:6", "discarded")];
+    assert_eq!(fixture.parked().await, parked(&[discarded[1], ("user:1:2", "dead")]));
     discard(&fixture, &records[0]).await;
     fixture.sweep().await;
-    assert_eq!(fixture.parked().await, []);
+    assert_eq!(fixture.parked().await, parked(&discarded));
     assert_eq!(fixture.user(1).await.unwrap().version, 2);
+    fixture.handle(&records).await;
+    assert_eq!(fixture.parked().await, parked(&discarded));
+    assert_eq!(fixture.dead_letters("user.updated").await.len(), 2);
 }
 
 /// A broken record without a key tells no aggregate, whatever its sequence.
-async fn a_discarded_record_of_nobody_leaves_nothing(fixture: Fixture) {
+async fn a_discarded_record_of_nobody_holds_nobody_back(fixture: Fixture) {
     let record = Record { key: None, ..broken(5, Some("2")) };
     fixture.handle(std::slice::from_ref(&record)).await;
     discard(&fixture, &record).await;
-    assert_eq!(fixture.parked().await, []);
+    assert_eq!(fixture.parked().await, parked(&[("user.updated:0:5", "discarded")]));
+    fixture.sweep().await;
+    assert!(fixture.user(1).await.is_none());
+}
+
+/// Another record says that it is the same event of the sequence, and waits there.
+async fn a_letter_whose_place_is_taken_is_refused_and_the_other_stays(fixture: Fixture) {
+    let (dead, sound) = (broken(5, Some("3")), made(3, user_updated(1, "ida")));
+    fixture.handle(&[sound, dead]).await;
+    let before = fixture.all(&PARKED).await;
+    let readable = Record { offset: 5, ..made(3, user_updated(1, "eva")) };
+    let refused = fixture.projector().redrive(&readable).await;
+    assert!(matches!(refused, Err(RedriveError::Taken(_))), "{refused:?}");
+    assert_eq!(fixture.all(&PARKED).await, before);
 }
 
 async fn each_record_stands_for_itself(fixture: Fixture) {
@@ -338,10 +363,11 @@ crate::on_every_engine!(
     of_a_discarded_event_only_the_place_in_the_sequence_is_left,
     what_waited_behind_a_discarded_event_goes_on,
     with_its_creation_an_aggregate_is_given_up,
-    a_discarded_event_without_a_sequence_is_forgotten,
+    a_discarded_event_without_a_sequence_stays_given_up,
     discarding_a_broken_copy_leaves_the_sound_event,
     of_two_equal_broken_records_each_is_discarded_by_itself,
-    a_discarded_record_of_nobody_leaves_nothing,
+    a_discarded_record_of_nobody_holds_nobody_back,
+    a_letter_whose_place_is_taken_is_refused_and_the_other_stays,
     each_record_stands_for_itself,
     it_reads_the_topics_of_views_and_no_other,
     a_look_at_a_letter_tells_what_would_become_of_the_view_and_changes_nothing,

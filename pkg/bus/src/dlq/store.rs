@@ -24,6 +24,9 @@ pub enum RedriveError {
     /// It would fail as it did: no event is read from it.
     #[error("{0}")]
     Undecodable(String),
+    /// The record at this position waits in its place.
+    #[error("{0} waits in its place")]
+    Taken(String),
 }
 
 /// What a redrive would do.

@@ -26,6 +26,9 @@ pub const PARKED: Collection = Collection {
     ],
 };
 
+/// A document an event without a sequence that its view need not remember any more, `_id` = the event's id.
+pub const APPLIED: Collection = Collection { name: "views.applied", dates: &[], doubles: &[], indexes: &[] };
+
 /// That an aggregate was deleted, and by which of its events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tombstone {

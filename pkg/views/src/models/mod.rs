@@ -23,6 +23,7 @@ pub const ALL_COLLECTIONS: &[&Collection] = &[
     &orders::ORDERS,
     &belt::TOMBSTONES,
     &belt::PARKED,
+    &belt::APPLIED,
     &go::TAKEOVERS,
     &go::GO_PROCESSED,
 ];
