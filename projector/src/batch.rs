@@ -1,9 +1,13 @@
 //! One micro-batch: load, fold, write guarded, park, wake what waited behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::Utc;
 use esteira_bus::{ErrorClass, Outage};
+use esteira_events::AggregateKind;
+use esteira_sql::Timestamp;
+use esteira_telemetry::metrics::{FRESHNESS, RETRIES};
 use esteira_views::ViewsError;
 
 use crate::dead::away;
@@ -29,6 +33,8 @@ struct Round {
     left: Vec<(Incoming, Verdict)>,
     /// Parked documents whose event is in its view now.
     done: Vec<String>,
+    /// When the events occurred that views show now.
+    shown: Vec<(AggregateKind, Timestamp)>,
 }
 
 impl Projector {
@@ -67,6 +73,7 @@ impl Projector {
         // Last, for after a crash only what is still parked brings an aggregate back here.
         self.forget(&round.done).await?;
         self.seen.send_modify(|writes| *writes += 1);
+        measure(&round.shown);
         let woken = self.woken(&round).await?;
         let mut next = round.stale;
         next.extend(woken);
@@ -116,6 +123,9 @@ impl Projector {
                 Verdict::Early => writes.push(ParkedEvent::waiting(incoming, &self.group).upsert()?),
                 Verdict::Failed(error) => {
                     let parked = ParkedEvent::failed(incoming, &self.group, error, now);
+                    if parked.state == State::Retry {
+                        RETRIES.add([&self.group], 1);
+                    }
                     if parked.state == State::Dead {
                         let letter = self.publish_dead(&parked, ErrorClass::Failed, now).await;
                         letter.map_err(|Outage(reason)| ViewsError::Unavailable(reason))?;
@@ -229,13 +239,16 @@ fn sort_out(
     written: BTreeMap<Key, Current>,
     created: BTreeSet<Key>,
 ) -> Round {
-    let mut round = Round { written, created, stale: Vec::new(), left: Vec::new(), done: Vec::new() };
+    let mut round = Round { written, created, stale: vec![], left: vec![], done: vec![], shown: vec![] };
     for (key, events, verdicts) in folded {
         if stale.contains(&key) {
             round.stale.extend(events);
             continue;
         }
         for (incoming, verdict) in events.into_iter().zip(verdicts) {
+            if verdict == Verdict::Applied {
+                round.shown.push((key.0, incoming.event.meta.occurred_at));
+            }
             match verdict {
                 Verdict::Applied | Verdict::Skipped => {
                     round.done.extend(incoming.parked.map(|parked| parked.id));
@@ -245,6 +258,14 @@ fn sort_out(
         }
     }
     round
+}
+
+fn measure(shown: &[(AggregateKind, Timestamp)]) {
+    let now = Timestamp::now().as_millis();
+    for (kind, occurred_at) in shown {
+        let age = now.saturating_sub(occurred_at.as_millis()).max(0).unsigned_abs();
+        FRESHNESS.took([kind.as_str()], Duration::from_millis(age));
+    }
 }
 
 fn key_of((incoming, _): &(Incoming, Verdict)) -> Key {

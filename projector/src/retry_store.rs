@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
 use esteira_bus::{Outage, Record};
 use esteira_events::{DecodeError, Event};
-use esteira_views::{DocId, PARKED, ViewsError, from_document};
+use esteira_views::{DocId, Filter, PARKED, Scalar, ViewsError, from_document};
 use serde_json::Value;
 
 use crate::dead::away;
@@ -16,6 +16,9 @@ use crate::parked::{ParkedEvent, State, forget, own_place};
 use crate::projections::View;
 use crate::projector::{Projector, TOPICS};
 use crate::{enrich, store};
+
+/// Parked records are counted no further than this.
+const COUNTED: u64 = 100_000;
 
 impl Projector {
     fn event_of(&self, record: &Record) -> Result<Event, DecodeError> {
@@ -90,6 +93,20 @@ impl RetryStore for Projector {
             State::Discarded => Some(Standing::Discarded),
         };
         Ok(records.iter().map(standing).collect())
+    }
+
+    async fn counts(&self) -> Result<Vec<(Standing, u64)>, Outage> {
+        let mut counts = Vec::new();
+        for (standing, states) in [
+            (Standing::Waiting, ["waiting", "retry"].as_slice()),
+            (Standing::Dead, &["dead"]),
+            (Standing::Discarded, &["discarded"]),
+        ] {
+            let states = states.iter().map(|state| Scalar::from(*state)).collect();
+            let filters = [Filter::In("state".to_owned(), states), Filter::eq("group", self.group.as_str())];
+            counts.push((standing, self.views.count(&PARKED, &filters, COUNTED).await.map_err(away)?));
+        }
+        Ok(counts)
     }
 
     async fn redrive(&self, record: &Record) -> Result<(), RedriveError> {

@@ -14,6 +14,7 @@ const INTERRUPTED: u8 = 130;
 
 pub async fn run(settings: Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::install()?;
+    esteira_telemetry::metrics::install()?;
     let platform = tokio::select! {
         platform = start(settings, roles) => platform?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
@@ -54,6 +55,7 @@ async fn start(settings: Settings, roles: &[Role]) -> anyhow::Result<Platform> {
     for role in roles {
         roles::start(*role, &mut platform)?;
     }
+    platform.measure(roles);
     platform.listen(listeners);
     Ok(platform)
 }

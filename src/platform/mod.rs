@@ -3,6 +3,7 @@
 pub mod banner;
 mod checkup;
 mod engines;
+mod gauges;
 mod listeners;
 mod local_http;
 mod lock;

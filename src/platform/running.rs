@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use esteira_aggregate::{Executor, ExecutorSettings, Service, Submitter};
+use esteira_bus::dlq::RetryStore;
 use esteira_bus::{Handler, Worker};
 use esteira_config::Settings;
 use esteira_events::Topics;
-use esteira_projector::{GROUP, Projector};
-use esteira_reactions::{React, Reactions};
+use esteira_projector::{GROUP, Projector, TOPICS};
+use esteira_reactions::{React, ReactionStore, Reactions};
 use esteira_sql::Timestamp;
 use esteira_telemetry::{Health, Stage};
 use esteira_web::{ApiInfo, Limits, health_routes, mount, serve};
@@ -20,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use super::engines::Engines;
+use super::gauges::{Gauges, Group};
 use super::listeners::Listeners;
 use crate::roles::Role;
 
@@ -47,6 +49,7 @@ pub struct Platform {
     stop: CancellationToken,
     apis: Vec<(Role, OpenApiRouter, ApiInfo)>,
     projector: Option<Arc<Projector>>,
+    gauges: Gauges,
     /// End by themselves after `stop`.
     tasks: JoinSet<()>,
     /// End when everything that submits to them has.
@@ -64,6 +67,7 @@ impl Platform {
             stop: CancellationToken::new(),
             apis: Vec::new(),
             projector: None,
+            gauges: Gauges::default(),
             tasks: JoinSet::new(),
             executors: Vec::new(),
         }
@@ -120,6 +124,16 @@ impl Platform {
     /// Starts the reactions of a service: events become its commands.
     pub fn react<S: React>(&mut self, commands: Submitter<S>, stage: &str) -> anyhow::Result<()> {
         let group = self.group(S::GROUP);
+        let topics = self.topics().names(S::EVENTS);
+        self.gauges.groups.push(Group {
+            log: Arc::clone(self.engines.log()?),
+            topics: topics.clone(),
+            retries: Arc::new(ReactionStore::<S>::new(
+                self.engines.store()?.clone(),
+                self.topics(),
+                group.clone(),
+            )),
+        });
         let handler = Reactions {
             commands,
             db: self.engines.store()?.clone(),
@@ -131,7 +145,7 @@ impl Platform {
         let worker = Worker {
             log: Arc::clone(self.engines.log()?),
             group,
-            topics: self.topics().names(S::EVENTS),
+            topics,
             handler: Arc::new(handler),
             stage: stage.clone(),
             batch: REACTION_BATCH,
@@ -151,6 +165,11 @@ impl Platform {
             self.group(GROUP),
         ));
         self.projector = Some(Arc::clone(&projector));
+        self.gauges.groups.push(Group {
+            log: Arc::clone(self.engines.log()?),
+            topics: self.topics().names(&TOPICS),
+            retries: Arc::clone(&projector) as Arc<dyn RetryStore>,
+        });
         Ok(projector)
     }
 
@@ -180,6 +199,14 @@ impl Platform {
                 serve(listener, router, &limits, stop.cancelled()).await;
             });
         }
+    }
+
+    /// Looks at the levels of what this process runs.
+    pub fn measure(&mut self, roles: &[Role]) {
+        let store = self.engines.store().ok().cloned();
+        let outbox = store.clone().filter(|_| roles.contains(&Role::Dispatcher));
+        let gauges = Gauges { store, outbox, ..std::mem::take(&mut self.gauges) };
+        self.tasks.spawn(gauges.run(self.stop_token()));
     }
 
     /// Waits a while until every stage is ready; one that is not says why itself.

@@ -8,5 +8,6 @@ mod harness;
 mod api;
 mod belt;
 mod dlq;
+mod metrics;
 mod start;
 mod tools;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use esteira_sql::{Db, Fault, fault};
+use esteira_telemetry::metrics::{COMMAND_BATCH, COMMAND_BATCH_DURATION, COMMAND_QUEUE, COMMANDS};
 use esteira_telemetry::{Stage, State};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -57,20 +58,39 @@ impl<S: Service> Submitter<S> {
     /// Hands a client's command in; refused at once when the queue is full.
     pub async fn submit(&self, input: Input<S::Command>) -> CommandResult<S> {
         let (reply, answer) = oneshot::channel();
-        match self.queue.try_send(Pending { input, reply }) {
+        let result = match self.queue.try_send(Pending { input, reply }) {
             Ok(()) => answered::<S>(answer).await,
             Err(mpsc::error::TrySendError::Full(_)) => Err(CommandError::Overloaded),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(CommandError::Unavailable),
-        }
+        };
+        COMMANDS.add([S::NAME, outcome::<S>(&result)], 1);
+        result
     }
 
     /// Hands a reaction's command in; waits for room in the queue.
     pub async fn submit_waiting(&self, input: Input<S::Command>) -> CommandResult<S> {
         let (reply, answer) = oneshot::channel();
-        match self.queue.send(Pending { input, reply }).await {
+        let result = match self.queue.send(Pending { input, reply }).await {
             Ok(()) => answered::<S>(answer).await,
             Err(_) => Err(CommandError::Unavailable),
-        }
+        };
+        COMMANDS.add([S::NAME, outcome::<S>(&result)], 1);
+        result
+    }
+}
+
+fn outcome<S: Service>(result: &CommandResult<S>) -> &'static str {
+    match result {
+        Ok(Answer::Done(_)) => "done",
+        Ok(Answer::Replayed(_)) => "replayed",
+        Ok(Answer::Duplicate) => "duplicate",
+        Err(CommandError::Rejected(_)) => "rejected",
+        Err(CommandError::KeyReused) => "key_reused",
+        Err(CommandError::PreconditionFailed { .. }) => "precondition_failed",
+        Err(CommandError::Overloaded) => "overloaded",
+        Err(CommandError::Contended) => "contended",
+        Err(CommandError::Unavailable) => "unavailable",
+        Err(CommandError::Internal) => "internal",
     }
 }
 
@@ -100,7 +120,10 @@ impl<S: Service> Queue<S> {
         let mut taken = Vec::with_capacity(max);
         let mut pending = self.pending.lock().await;
         tokio::select! {
-            _ = pending.recv_many(&mut taken, max) => return taken,
+            _ = pending.recv_many(&mut taken, max) => {
+                COMMAND_QUEUE.count([S::NAME], pending.len() as u64);
+                return taken;
+            }
             true = closed(&mut self.closing) => pending.close(),
         }
         pending.recv_many(&mut taken, max).await;
@@ -192,10 +215,13 @@ impl<S: Service> Worker<S> {
         // A caller that went away was told nothing, and will ask again if it still wants the command.
         pending.retain(|pending| !pending.reply.is_closed());
         let inputs: Vec<&Input<S::Command>> = pending.iter().map(|pending| &pending.input).collect();
+        let started = Instant::now();
         let answers = match self.together(&inputs).await {
             Some(answers) => answers,
             None => self.one_by_one(&inputs).await,
         };
+        COMMAND_BATCH.size([S::NAME], inputs.len());
+        COMMAND_BATCH_DURATION.took([S::NAME], started.elapsed());
         if answers.iter().any(|answer| matches!(answer, Ok(Answer::Done(_)))) {
             self.committed.notify_one();
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use esteira_telemetry::Stage;
+use esteira_telemetry::metrics::{CONSUMED, CONSUMED_BATCH, CONSUMED_DURATION};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Consumer, Log, LogError, Pauses, Record};
@@ -102,7 +103,11 @@ impl Worker {
                 () = stop.cancelled() => return Ok(()),
             };
             if !records.is_empty() {
+                let started = Instant::now();
                 self.hold(stop, || self.handler.handle(&records)).await?;
+                CONSUMED_DURATION.took([&self.group], started.elapsed());
+                CONSUMED_BATCH.size([&self.group], records.len());
+                CONSUMED.add([&self.group], records.len());
                 #[cfg(feature = "failpoints")]
                 fail::fail_point!("consumer-before-commit", |_| std::process::abort());
                 consumer.commit(&records).await?;

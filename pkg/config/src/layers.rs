@@ -17,6 +17,11 @@ const FILE_NAME: &str = "esteira.toml";
 const SCRIPTS: [&str; 4] =
     ["ESTEIRA_TEST_", "ESTEIRA_ENGINES_", "ESTEIRA_REQUIRE_ENGINES", "ESTEIRA_TOOLS_DIR"];
 
+/// Variables that may be given as a file instead, by their name and `_FILE`, as container platforms hand out secrets.
+pub(crate) const SECRETS: [&str; 4] =
+    ["MYSQL_DSN", "MONGO_URI", "ESTEIRA_ADMIN_TOKEN", "ESTEIRA_KAFKA_SASL_PASSWORD"];
+const FROM_FILE: &str = "_FILE";
+
 /// A setting's names: its key in the file, then its variables, the strongest first.
 pub(crate) type Names = (&'static str, &'static [&'static str]);
 
@@ -35,6 +40,7 @@ pub(crate) fn collect(
         None => Given::new(),
     };
     given.extend(from_environment(names, variables)?);
+    given.extend(from_secret_files(names, variables, dir)?);
     Ok(given)
 }
 
@@ -46,7 +52,11 @@ fn file_path(variables: &[(String, String)], dir: &Path) -> Option<PathBuf> {
 }
 
 fn from_environment(names: &[Names], variables: &[(String, String)]) -> Result<Given, ConfigError> {
-    let known = |name: &str| names.iter().any(|(_, envs)| envs.contains(&name)) || name == FILE_VARIABLE;
+    let known = |name: &str| {
+        names.iter().any(|(_, envs)| envs.contains(&name))
+            || name == FILE_VARIABLE
+            || secret_of(name).is_some()
+    };
     for (name, text) in variables {
         if name.starts_with("ESTEIRA_")
             && !known(name)
@@ -65,6 +75,36 @@ fn from_environment(names: &[Names], variables: &[(String, String)]) -> Result<G
         Some((*key, (text.trim().to_owned(), Origin::Environment)))
     });
     Ok(found.collect())
+}
+
+/// The variable whose value the file that `name` names has.
+fn secret_of(name: &str) -> Option<&'static str> {
+    let variable = name.strip_suffix(FROM_FILE)?;
+    SECRETS.into_iter().find(|secret| *secret == variable)
+}
+
+fn from_secret_files(
+    names: &[Names],
+    variables: &[(String, String)],
+    dir: &Path,
+) -> Result<Given, ConfigError> {
+    let mut given = Given::new();
+    let files = variables.iter().filter(|(_, path)| !path.trim().is_empty());
+    for (name, path) in files {
+        let Some(secret) = secret_of(name) else { continue };
+        if variables.iter().any(|(other, text)| other == secret && !text.trim().is_empty()) {
+            return Err(ConfigError::Twice { name: secret.to_owned(), origin: Origin::Environment });
+        }
+        let path = dir.join(path.trim());
+        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::File {
+            path: path.clone(),
+            problem: format!("{name} names it, and it cannot be read: {error}"),
+        })?;
+        if let Some((key, _)) = names.iter().find(|(_, envs)| envs.contains(&secret)) {
+            given.insert(key, (text.trim().to_owned(), Origin::File(path)));
+        }
+    }
+    Ok(given)
 }
 
 /// Kubernetes gives every pod such variables for a service named `esteira…`.

@@ -22,4 +22,4 @@ pub use replay::{
 };
 pub use row::OutboxRow;
 pub use schema::SCHEMA;
-pub use stuck::{Stuck, retry, skip, stuck};
+pub use stuck::{Stuck, refused, retry, skip, stuck};

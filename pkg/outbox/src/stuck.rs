@@ -36,6 +36,15 @@ pub async fn stuck(conn: &mut Conn<'_>, limit: u32) -> Result<Vec<Stuck>, sqlx::
     })
 }
 
+/// How many rows the log has refused at least once.
+pub async fn refused(conn: &mut Conn<'_>) -> Result<i64, sqlx::Error> {
+    on!(conn, c => {
+        sqlx::query_scalar("select count(*) from outbox where processed_at is null and attempts > 0")
+            .fetch_one(&mut *c)
+            .await
+    })
+}
+
 /// Makes the next attempt of row `id` due at once; false where no such row waits.
 pub async fn retry(db: &Db, id: i64) -> Result<bool, sqlx::Error> {
     let mut tx = db.begin().await?;

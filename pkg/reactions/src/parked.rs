@@ -146,6 +146,17 @@ pub(crate) async fn states(
     Ok(found)
 }
 
+/// How many rows of `group` are in which state.
+pub(crate) async fn counts(conn: &mut Conn<'_>, group: &str) -> Result<Vec<(String, u64)>, sqlx::Error> {
+    let counts: Vec<(String, i64)> = on!(conn, c => {
+        sqlx::query_as("select state, count(*) from parked_records where consumer_group = ? group by state")
+            .bind(group.to_owned())
+            .fetch_all(&mut *c)
+            .await
+    })?;
+    Ok(counts.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
+}
+
 /// Takes `parked` for this process: its next attempt is put off, so that no other process makes the same.
 pub(crate) async fn claim(db: &Db, parked: &Parked) -> Result<bool, sqlx::Error> {
     let mut tx = db.begin().await?;

@@ -62,14 +62,19 @@ impl<S: React> RetryStore for ReactionStore<S> {
         for ids in ids.chunks(500) {
             states.extend(parked::states(&mut reader.conn(), ids).await.map_err(|error| store(&error))?);
         }
-        let standing = |id: &String| {
-            states.get(id).map(|state: &String| match state.as_str() {
-                parked::DEAD => Standing::Dead,
-                parked::DISCARDED => Standing::Discarded,
-                _ => Standing::Waiting,
-            })
-        };
-        Ok(ids.iter().map(standing).collect())
+        Ok(ids.iter().map(|id| states.get(id).map(|state: &String| standing_of(state))).collect())
+    }
+
+    async fn counts(&self) -> Result<Vec<(Standing, u64)>, Outage> {
+        let mut reader = self.db.read().await.map_err(|error| store(&error))?;
+        let counts = parked::counts(&mut reader.conn(), &self.group).await.map_err(|error| store(&error))?;
+        let mut standings =
+            [Standing::Waiting, Standing::Dead, Standing::Discarded].map(|standing| (standing, 0));
+        for (state, count) in counts {
+            let of = standing_of(&state);
+            standings.iter_mut().filter(|(standing, _)| *standing == of).for_each(|(_, sum)| *sum += count);
+        }
+        Ok(standings.to_vec())
     }
 
     async fn redrive(&self, record: &Record) -> Result<(), RedriveError> {
@@ -101,5 +106,13 @@ impl<S: React> RetryStore for ReactionStore<S> {
             return Ok(Preview::Known);
         }
         Ok(Preview::Command(format!("{} reacts to {}", S::NAME, event.event_type())))
+    }
+}
+
+fn standing_of(state: &str) -> Standing {
+    match state {
+        parked::DEAD => Standing::Dead,
+        parked::DISCARDED => Standing::Discarded,
+        _ => Standing::Waiting,
     }
 }

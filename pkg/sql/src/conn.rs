@@ -155,6 +155,18 @@ impl Db {
         }
     }
 
+    /// The connections of each pool by name: in use, and idle.
+    pub fn connections(&self) -> Vec<(&'static str, u32, u32)> {
+        fn of<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>) -> (&'static str, u32, u32) {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            (name, pool.size().saturating_sub(idle), idle)
+        }
+        match self {
+            Self::MySql(pool) => vec![of("mysql", pool)],
+            Self::Sqlite(file) => vec![of("writer", file.writer()), of("readers", file.readers())],
+        }
+    }
+
     /// Closes every connection.
     pub async fn close(&self) {
         match self {

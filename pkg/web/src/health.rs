@@ -1,22 +1,34 @@
-//! `/healthz` as Go had it, `/livez` and `/readyz`.
+//! `/healthz` as Go had it, `/livez` and `/readyz`; `/metrics`.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::routing::get;
 use chrono::{DateTime, SubsecRound, Utc};
+use esteira_telemetry::metrics::STAGE_READY;
 use esteira_telemetry::{Health, StageReport};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The three health routes over this process's stages.
+/// The health routes over this process's stages, and its metrics.
 pub fn health_routes(health: Health) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(healthz))
         .routes(routes!(livez))
         .routes(routes!(readyz))
+        .route("/metrics", get(metrics))
         .with_state(health)
+}
+
+/// Prometheus' text format.
+async fn metrics(State(health): State<Health>) -> ([(HeaderName, &'static str); 1], String) {
+    for stage in health.snapshot() {
+        STAGE_READY.count([&stage.name], u64::from(stage.state == esteira_telemetry::State::Ready));
+    }
+    let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (text, esteira_telemetry::metrics::render())
 }
 
 #[derive(Serialize, ToSchema)]

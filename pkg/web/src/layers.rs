@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use esteira_telemetry::metrics::HTTP_DURATION;
 use http_body_util::BodyExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -104,17 +105,35 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
     Problem::panicked(text.unwrap_or("no message")).into_response()
 }
 
-/// Completes problems with the path, turns other errors into problems and logs causes.
+/// Completes problems with the path, turns other errors into problems, logs causes, and measures.
 async fn problems(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     if is_error(response.status()) {
         response = with_problem(&method, &path, response).await;
     }
-    let status = response.status().as_u16();
-    tracing::debug!(%method, path, status, elapsed = ?started.elapsed(), "request answered");
+    let status = response.status();
+    let elapsed = started.elapsed();
+    // Whatever a client makes up is one label.
+    let route = route.as_ref().map_or("other", MatchedPath::as_str);
+    HTTP_DURATION.took([known(&method), route, status.as_str()], elapsed);
+    tracing::debug!(%method, path, status = status.as_u16(), ?elapsed, "request answered");
     response
+}
+
+fn known(method: &Method) -> &str {
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if KNOWN.contains(method) { method.as_str() } else { "_OTHER" }
 }
 
 fn is_error(status: StatusCode) -> bool {

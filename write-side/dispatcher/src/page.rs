@@ -1,9 +1,11 @@
 //! Publishing a page in waves, so that a key's events stay in order across topics too.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Instant;
 
-use esteira_bus::PublishError;
+use esteira_bus::{Position, PublishError};
 use esteira_outbox::{Key, Lease, Mark, OutboxRow, Outgoing, mark_failed, mark_published};
+use esteira_telemetry::metrics::{PUBLISH_DURATION, PUBLISH_ERRORS, PUBLISHED};
 
 use crate::{Dispatcher, SweepError};
 
@@ -40,7 +42,10 @@ impl Dispatcher {
     ) -> Result<usize, SweepError> {
         #[cfg(feature = "failpoints")]
         fail::fail_point!("dispatcher-before-send", |_| std::process::abort());
+        let started = Instant::now();
         let results = self.log.publish(wave.iter().map(Outgoing::record).collect()).await;
+        PUBLISH_DURATION.took([], started.elapsed());
+        count(&wave, &results);
         let mut marks = Vec::with_capacity(wave.len());
         let mut refused = Vec::new();
         let mut away = None;
@@ -70,6 +75,24 @@ impl Dispatcher {
         match away {
             Some(error) => Err(SweepError::Log(error)),
             None => Ok(marks.len()),
+        }
+    }
+}
+
+fn count(wave: &[Outgoing], results: &[Result<Position, PublishError>]) {
+    let mut counts = HashMap::<(&str, Option<&str>), usize>::new();
+    for (outgoing, result) in wave.iter().zip(results) {
+        let failure = result.as_ref().err().map(|error| match error {
+            PublishError::Rejected(_) => "rejected",
+            PublishError::TooLarge(_) => "too_large",
+            PublishError::Unavailable(_) => "unavailable",
+        });
+        *counts.entry((outgoing.topic.as_str(), failure)).or_default() += 1;
+    }
+    for ((topic, failure), count) in counts {
+        match failure {
+            None => PUBLISHED.add([topic], count),
+            Some(reason) => PUBLISH_ERRORS.add([topic, reason], count),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Giving a record up: how often it is tried before, and how its dead letter is published.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use esteira_telemetry::metrics::DEAD_LETTERS;
 
 use super::{Failure, dead_letter};
 use crate::{Log, Outage, PublishError, Record};
@@ -22,6 +23,7 @@ pub async fn bury(log: &dyn Log, record: &Record, failure: &Failure<'_>, id: &st
     let topic = letter.topic.clone();
     match log.publish(vec![letter]).await.pop() {
         Some(Ok(at)) => {
+            DEAD_LETTERS.add([failure.group, &record.topic, failure.class.as_str()], 1);
             tracing::error!(
                 topic = %record.topic, partition = record.partition, offset = record.offset,
                 dlq_partition = at.partition, dlq_offset = at.offset, class = failure.class.as_str(),

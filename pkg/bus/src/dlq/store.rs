@@ -16,6 +16,16 @@ pub enum Standing {
     Discarded,
 }
 
+impl Standing {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Dead => "dead",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
 /// Why a record cannot be handed in again.
 #[derive(Debug, thiserror::Error)]
 pub enum RedriveError {
@@ -54,6 +64,9 @@ pub trait RetryStore: Send + Sync {
 
     /// How each of `records` stands, in their order; `None` where the store has nothing of it.
     async fn standing(&self, records: &[Record]) -> Result<Vec<Option<Standing>>, Outage>;
+
+    /// How many records stand how.
+    async fn counts(&self) -> Result<Vec<(Standing, u64)>, Outage>;
 
     /// Hands `record` in again: it is due at once, with all its attempts. A record that the group has applied changes
     /// nothing.

@@ -52,6 +52,32 @@ fn the_file_may_use_tables_lists_and_the_names_of_the_variables() {
 }
 
 #[test]
+fn a_secret_may_be_in_a_file_of_its_own() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("token"), "swordfish\n").unwrap();
+    let file = [("ESTEIRA_ADMIN_TOKEN_FILE", "token")];
+    let settings = load_in(dir.path(), &file).unwrap();
+    assert_eq!(settings.admin_token.as_ref().map(|token| token.reveal()), Some("swordfish"));
+    assert!(!render(settings.effective()).contains("swordfish"));
+    assert!(matches!(origin(&settings, "admin_token"), Origin::File(path) if path.ends_with("token")));
+    let twice = load_in(dir.path(), &[file[0], ("ESTEIRA_ADMIN_TOKEN", "other")]).unwrap_err().to_string();
+    assert!(twice.contains("ESTEIRA_ADMIN_TOKEN"), "{twice}");
+    let absent = load_in(dir.path(), &[("MYSQL_DSN_FILE", "nowhere")]).unwrap_err().to_string();
+    assert!(absent.contains("nowhere") && absent.contains("MYSQL_DSN_FILE"), "{absent}");
+    // Only secrets: what else ends so is a misspelling.
+    assert!(load_in(dir.path(), &[("ESTEIRA_HOST_FILE", "token")]).is_err());
+}
+
+#[test]
+fn every_secret_may_be_in_a_file() {
+    let dir = TempDir::new().unwrap();
+    for row in reference().unwrap().iter().filter(|row| row.secret) {
+        let error = load_in(dir.path(), &[(&format!("{}_FILE", row.env), "nowhere")]).unwrap_err();
+        assert!(error.to_string().contains("nowhere"), "{error}");
+    }
+}
+
+#[test]
 fn the_file_can_be_named() {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("other.toml"), "users_port = 9001").unwrap();

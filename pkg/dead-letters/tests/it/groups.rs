@@ -85,6 +85,10 @@ impl RetryStore for Group {
         Ok(records.iter().map(|record| standings.get(&place(record)).copied()).collect())
     }
 
+    async fn counts(&self) -> Result<Vec<(Standing, u64)>, Outage> {
+        Ok(Vec::new())
+    }
+
     async fn redrive(&self, record: &Record) -> Result<(), RedriveError> {
         self.answers()?;
         if self.undecodable.lock().unwrap().contains(&record.offset) {
