@@ -5,6 +5,7 @@ mod dispatcher;
 mod engines;
 mod letters;
 mod machine;
+mod rebuild;
 mod restarts;
 
 use std::sync::Arc;
@@ -66,6 +67,7 @@ faults! {
     15 "records that nobody can read" letters::hopeless_records;
     16 "the dead letter queue cannot be written" letters::queue_is_not_writable;
     17 "redrive" letters::redrive_twice;
+    18 "views are rebuilt" rebuild::rebuild_under_load [Embedded];
     19 "any order of arrival" machine::any_order_of_arrival;
     20 "a rolling restart" restarts::rolling_restart [Short, Embedded];
     21 "the disk is full" machine::disk_is_full [Embedded];

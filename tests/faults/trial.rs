@@ -29,6 +29,8 @@ pub struct Trial {
     pub letters: bool,
     /// Whether the log itself is to be in order, without the gate's help.
     pub in_order: bool,
+    /// Whether `esteira verify` is asked too.
+    pub verify: bool,
     load: Option<Load>,
     begun: Option<(Instant, u64)>,
     held: Option<f64>,
@@ -59,6 +61,7 @@ impl Trial {
             notes: Vec::new(),
             letters: false,
             in_order: false,
+            verify: false,
             load: None,
             begun: None,
             held: None,
@@ -94,6 +97,16 @@ impl Trial {
 
     fn orders(&self) -> u64 {
         self.shop.answers.orders.load(Ordering::Relaxed)
+    }
+
+    /// How many commands were answered so far.
+    pub fn commands(&self) -> u64 {
+        self.shop.answers.commands.load(Ordering::Relaxed)
+    }
+
+    /// The products that are there.
+    pub fn products(&self) -> impl Iterator<Item = i64> {
+        self.stock.keys().copied()
     }
 
     /// How many commands were answered with 503 so far.
@@ -132,6 +145,12 @@ impl Trial {
         oracle
     }
 
+    async fn verified(&self) -> Result<(), String> {
+        let mut verify = self.platform.command("verify");
+        let verified = tokio::task::spawn_blocking(move || verify.status().unwrap()).await.unwrap();
+        if verified.success() { Ok(()) } else { Err("esteira verify finds differences".to_owned()) }
+    }
+
     /// Waits until everything agrees, and counts.
     pub async fn books(mut self, done: impl Into<String>) -> Outcome {
         let oracle = self.oracle().await;
@@ -150,6 +169,9 @@ impl Trial {
         };
         if verdict.is_ok() && self.in_order {
             verdict = oracle.log_is_in_order().await;
+        }
+        if verdict.is_ok() && self.verify {
+            verdict = self.verified().await;
         }
         if let Err(difference) = verdict {
             panic!("{difference} (lost {}, doubled {})", losses.lost, losses.doubled);

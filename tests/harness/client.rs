@@ -33,6 +33,8 @@ impl From<Ports> for Doors {
 pub struct Answers {
     /// Orders that were accepted.
     pub orders: AtomicU64,
+    /// Commands that were answered, orders included.
+    pub commands: AtomicU64,
     /// Commands that were answered at once with 503.
     pub unavailable: AtomicU64,
     /// Requests that were sent and never answered: their connection broke.
@@ -91,6 +93,7 @@ impl Shop {
             match request.json(&body).send().await {
                 Ok(answer) => {
                     if let Some(answer) = self.answered(answer).await {
+                        self.answers.commands.fetch_add(1, Ordering::Relaxed);
                         return answer;
                     }
                 }

@@ -121,7 +121,7 @@ impl DeadLetters {
         self.stores.iter().filter(of_group)
     }
 
-    async fn with_states(
+    pub(crate) async fn with_states(
         &self,
         letters: Vec<DeadLetter>,
     ) -> Result<Vec<(DeadLetter, Letter)>, DeadLettersError> {

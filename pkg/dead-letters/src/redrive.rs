@@ -130,8 +130,9 @@ impl DeadLetters {
             if let Some(beat) = &mut beat {
                 beat.tick().await;
             }
-            // Somebody may have decided otherwise since the list was read.
-            if self.find(&letter.id).await?.1.state != State::Open {
+            // Somebody may have decided otherwise since the list was read; the record is as it was.
+            let now = self.with_states(vec![letter.clone()]).await?;
+            if now.iter().any(|(_, listed)| listed.state != State::Open) {
                 continue;
             }
             match self.hand_in(letter).await {

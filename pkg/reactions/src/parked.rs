@@ -87,46 +87,39 @@ pub(crate) fn id(group: &str, record: &Record) -> String {
     format!("{group}/{}/{}/{}", record.topic, record.partition, record.offset)
 }
 
-pub(crate) async fn save(db: &Db, parked: &Parked) -> Result<(), sqlx::Error> {
+/// Keeps `failed` and forgets the rows `done`, in one transaction.
+pub(crate) async fn settle(db: &Db, failed: &[Parked], done: &[&str]) -> Result<(), sqlx::Error> {
+    if failed.is_empty() && done.is_empty() {
+        return Ok(());
+    }
     let mut tx = db.begin().await?;
-    on!(&mut tx.conn(), c => {
-        sqlx::query(
-            "replace into parked_records (id, consumer_group, record, state, attempts, next_attempt_at, first_failure_at, error) \
-             values (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(parked.id.clone())
-        .bind(parked.consumer_group.clone())
-        .bind(parked.record.clone())
-        .bind(parked.state.clone())
-        .bind(parked.attempts)
-        .bind(parked.next_attempt_at)
-        .bind(parked.first_failure_at)
-        .bind(parked.error.clone())
-        .execute(&mut *c)
-        .await
-        .map(drop)
-    })?;
-    tx.commit().await
-}
-
-pub(crate) async fn forget(db: &Db, id: &str) -> Result<(), sqlx::Error> {
-    let mut tx = db.begin().await?;
-    on!(&mut tx.conn(), c => {
-        sqlx::query("delete from parked_records where id = ?").bind(id.to_owned()).execute(&mut *c).await.map(drop)
-    })?;
+    for rows in bulk::chunks(failed) {
+        on!(&mut tx.conn(), c => {
+            let mut query = QueryBuilder::new(format!("replace into parked_records ({COLUMNS}) "));
+            query.push_values(rows, |mut row, parked| {
+                row.push_bind(parked.id.clone())
+                    .push_bind(parked.consumer_group.clone())
+                    .push_bind(parked.record.clone())
+                    .push_bind(parked.state.clone())
+                    .push_bind(parked.attempts)
+                    .push_bind(parked.next_attempt_at)
+                    .push_bind(parked.first_failure_at)
+                    .push_bind(parked.error.clone());
+            });
+            query.build().execute(&mut *c).await.map(drop)
+        })?;
+    }
+    for ids in bulk::key_lists(done) {
+        on!(&mut tx.conn(), c => {
+            let mut query = QueryBuilder::new("delete from parked_records where id in ");
+            bulk::push_texts(&mut query, &ids);
+            query.build().execute(&mut *c).await.map(drop)
+        })?;
+    }
     tx.commit().await
 }
 
 const COLUMNS: &str = "id, consumer_group, record, state, attempts, next_attempt_at, first_failure_at, error";
-
-pub(crate) async fn find(conn: &mut Conn<'_>, id: &str) -> Result<Option<Parked>, sqlx::Error> {
-    on!(conn, c => {
-        sqlx::query_as(AssertSqlSafe(format!("select {COLUMNS} from parked_records where id = ?")))
-            .bind(id.to_owned())
-            .fetch_optional(&mut *c)
-            .await
-    })
-}
 
 /// The states of those of `ids` that are there.
 pub(crate) async fn states(
@@ -157,33 +150,31 @@ pub(crate) async fn counts(conn: &mut Conn<'_>, group: &str) -> Result<Vec<(Stri
     Ok(counts.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
 }
 
-/// Takes `parked` for this process: its next attempt is put off, so that no other process makes the same.
-pub(crate) async fn claim(db: &Db, parked: &Parked) -> Result<bool, sqlx::Error> {
+/// Takes records of `group` whose next attempt is due for this process: it is put off, so that no other process makes
+/// the same.
+pub(crate) async fn claim(db: &Db, group: &str) -> Result<Vec<Parked>, sqlx::Error> {
     let mut tx = db.begin().await?;
-    let claimed = on!(&mut tx.conn(), c => {
-        sqlx::query("update parked_records set next_attempt_at = ? where id = ? and state = 'retry' and next_attempt_at = ?")
-            .bind(Timestamp::from(Timestamp::now().to_utc() + ATTEMPT_CLAIM))
-            .bind(parked.id.clone())
-            .bind(parked.next_attempt_at)
-            .execute(&mut *c)
-            .await?
-            .rows_affected()
-    });
-    tx.commit().await?;
-    Ok(claimed == 1)
-}
-
-/// Records of `group` whose next attempt is due.
-pub(crate) async fn due(conn: &mut Conn<'_>, group: &str) -> Result<Vec<Parked>, sqlx::Error> {
-    on!(conn, c => {
+    let lock = tx.conn().for_update();
+    let claimed: Vec<Parked> = on!(&mut tx.conn(), c => {
         sqlx::query_as(AssertSqlSafe(format!(
             "select {COLUMNS} from parked_records where consumer_group = ? and state = 'retry' and next_attempt_at <= ? \
-             order by next_attempt_at limit ?",
+             order by next_attempt_at limit ?{lock}",
         )))
         .bind(group.to_owned())
         .bind(Timestamp::now())
         .bind(PAGE)
         .fetch_all(&mut *c)
         .await
-    })
+    })?;
+    let ids: Vec<&str> = claimed.iter().map(|parked| parked.id.as_str()).collect();
+    for ids in bulk::key_lists(&ids) {
+        on!(&mut tx.conn(), c => {
+            let mut query = QueryBuilder::new("update parked_records set next_attempt_at = ");
+            query.push_bind(Timestamp::from(Timestamp::now().to_utc() + ATTEMPT_CLAIM)).push(" where id in ");
+            bulk::push_texts(&mut query, &ids);
+            query.build().execute(&mut *c).await.map(drop)
+        })?;
+    }
+    tx.commit().await?;
+    Ok(claimed)
 }

@@ -1,13 +1,15 @@
 //! A service's reactions as a consumer group's handler.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use esteira_aggregate::{Cause, CommandError, Dedup, Input, Service, Submitter};
 use esteira_bus::{ErrorClass, Handler, Log, Outage, Record};
 use esteira_events::{Event, EventType, Topics};
 use esteira_sql::{Db, Fault, fault};
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 
 use crate::dead;
 use crate::parked::{self, Parked};
@@ -31,6 +33,9 @@ pub struct Reactions<S: Service> {
     pub group: String,
 }
 
+/// How long a handler works at what its commands' line has no time for, before it counts as an outage.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What became of one record.
 enum Reaction {
     Done,
@@ -42,8 +47,22 @@ enum Reaction {
     Contended,
 }
 
+/// Why a record has no reaction yet.
+enum Unanswered {
+    Outage(Outage),
+    /// The line had no time for it, because what stood before it failed slowly.
+    Postponed,
+}
+
+/// A record to react to, with the parked row of an earlier attempt.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    record: &'a Record,
+    before: Option<&'a Parked>,
+}
+
 impl<S: React> Reactions<S> {
-    async fn react(&self, record: &Record) -> Result<Reaction, Outage> {
+    async fn react(&self, record: &Record) -> Result<Reaction, Unanswered> {
         let event = match self.topics.decode(&record.topic, record.value.as_deref()) {
             Ok(event) => event,
             Err(error) => return Ok(Reaction::Undecodable(error.to_string())),
@@ -59,9 +78,8 @@ impl<S: React> Reactions<S> {
             // A rejected reaction is a decision too: its mark is in the store.
             Ok(_) | Err(CommandError::Rejected(_)) => Ok(Reaction::Done),
             Err(CommandError::Contended) => Ok(Reaction::Contended),
-            Err(CommandError::Unavailable | CommandError::Overloaded) => {
-                Err(Outage("the write store is not available".to_owned()))
-            }
+            Err(CommandError::Overloaded) => Err(Unanswered::Postponed),
+            Err(CommandError::Unavailable) => Err(Unanswered::Outage(unavailable())),
             Err(
                 error @ (CommandError::Internal
                 | CommandError::KeyReused
@@ -70,80 +88,100 @@ impl<S: React> Reactions<S> {
         }
     }
 
-    /// Makes a failure durable. `before` is the parked row of an earlier attempt.
-    async fn settle(
-        &self,
-        record: &Record,
-        before: Option<&Parked>,
-        reaction: Reaction,
-    ) -> Result<(), Outage> {
-        let (parked, class) = match reaction {
-            Reaction::Done => {
-                return match before {
-                    Some(parked) => parked::forget(&self.db, &parked.id).await.map_err(|error| store(&error)),
-                    None => Ok(()),
-                };
+    /// Reacts to all of `work` and makes every failure durable. What has its answer is settled before an outage is told,
+    /// and what the line had no time for comes again without it, so that slow failures do not undo each other's progress.
+    async fn react_to_all(&self, mut work: Vec<Work<'_>>) -> Result<(), Outage> {
+        let started = Instant::now();
+        while !work.is_empty() {
+            // Handed in together, so that they share transactions.
+            let reactions = join_all(work.iter().map(|work| self.react(work.record))).await;
+            let (mut answered, mut postponed, mut outage) = (Vec::new(), Vec::new(), None);
+            for (work, reaction) in work.into_iter().zip(reactions) {
+                match reaction {
+                    Ok(reaction) => answered.push((work, reaction)),
+                    Err(Unanswered::Postponed) => postponed.push(work),
+                    Err(Unanswered::Outage(reason)) => outage = Some(reason),
+                }
             }
-            Reaction::Undecodable(error) => {
-                (Parked::dead(&self.group, record, &error), ErrorClass::Undecodable)
+            self.settle(answered).await?;
+            if let Some(outage) = outage {
+                return Err(outage);
             }
-            Reaction::Failed(error) => {
-                (Parked::failed(&self.group, record, before, &error), ErrorClass::Failed)
+            if !postponed.is_empty() && started.elapsed() > PATIENCE {
+                return Err(unavailable());
             }
-            Reaction::Contended => (Parked::contended(&self.group, record, before), ErrorClass::Failed),
-        };
-        // A record that comes again has its next attempt to come or is a dead letter: out of turn nothing counts.
-        if before.is_none() && self.known(record).await?.is_some() {
-            return Ok(());
+            work = postponed;
         }
-        if parked.is_dead() {
-            dead::publish(self.log.as_ref(), &parked, class).await?;
-        }
-        parked::save(&self.db, &parked).await.map_err(|error| store(&error))
+        Ok(())
     }
 
-    async fn known(&self, record: &Record) -> Result<Option<Parked>, Outage> {
+    /// Makes failures durable and forgets what is done.
+    async fn settle(&self, answered: Vec<(Work<'_>, Reaction)>) -> Result<(), Outage> {
+        let (mut done, mut failed) = (Vec::new(), Vec::new());
+        for (Work { record, before }, reaction) in answered {
+            let (parked, class) = match reaction {
+                Reaction::Done => {
+                    done.extend(before.map(|parked| parked.id.as_str()));
+                    continue;
+                }
+                Reaction::Undecodable(error) => {
+                    (Parked::dead(&self.group, record, &error), ErrorClass::Undecodable)
+                }
+                Reaction::Failed(error) => {
+                    (Parked::failed(&self.group, record, before, &error), ErrorClass::Failed)
+                }
+                Reaction::Contended => (Parked::contended(&self.group, record, before), ErrorClass::Failed),
+            };
+            failed.push((parked, class, before.is_none()));
+        }
+        // A record that comes again has its next attempt to come or is a dead letter: out of turn nothing counts.
+        let new = failed.iter().filter(|(_, _, is_new)| *is_new).map(|(parked, ..)| parked.id.clone());
+        let known = self.known(new.collect()).await?;
+        failed.retain(|(parked, _, is_new)| !is_new || !known.contains(&parked.id));
+        let (dead, retried): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(parked, ..)| parked.is_dead());
+        let rows = |of: Vec<(Parked, ErrorClass, bool)>| of.into_iter().map(|(parked, ..)| parked).collect();
+        self.save(rows(retried), &done).await?;
+        // A row is dead only once its letter is in the queue.
+        let letters = dead.iter().map(|(parked, class, _)| dead::publish(self.log.as_ref(), parked, *class));
+        try_join_all(letters).await?;
+        self.save(rows(dead), &[]).await
+    }
+
+    async fn save(&self, failed: Vec<Parked>, done: &[&str]) -> Result<(), Outage> {
+        parked::settle(&self.db, &failed, done).await.map_err(|error| store(&error))
+    }
+
+    /// Those of `ids` that are parked or dead.
+    async fn known(&self, ids: Vec<String>) -> Result<HashSet<String>, Outage> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
         let mut reader = self.db.read().await.map_err(|error| store(&error))?;
-        let id = parked::id(&self.group, record);
-        parked::find(&mut reader.conn(), &id).await.map_err(|error| store(&error))
+        let states = parked::states(&mut reader.conn(), &ids).await.map_err(|error| store(&error))?;
+        Ok(states.into_iter().map(|(id, _)| id).collect())
     }
 }
 
 #[async_trait]
 impl<S: React> Handler for Reactions<S> {
     async fn handle(&self, records: &[Record]) -> Result<(), Outage> {
-        // Handed in together, so that they share transactions.
-        let reactions = join_all(records.iter().map(|record| self.react(record))).await;
-        for (record, reaction) in records.iter().zip(reactions) {
-            self.settle(record, None, reaction?).await?;
-        }
-        Ok(())
+        self.react_to_all(records.iter().map(|record| Work { record, before: None }).collect()).await
     }
 
     async fn tick(&self) -> Result<(), Outage> {
-        let due = {
-            let mut reader = self.db.read().await.map_err(|error| store(&error))?;
-            parked::due(&mut reader.conn(), &self.group).await.map_err(|error| store(&error))?
-        };
-        let mut claimed = Vec::with_capacity(due.len());
-        for parked in due {
-            if parked::claim(&self.db, &parked).await.map_err(|error| store(&error))? {
-                claimed.push(parked);
-            }
-        }
-        let reactions = join_all(claimed.iter().map(|parked| self.react(&parked.record.0))).await;
-        for (parked, reaction) in claimed.iter().zip(reactions) {
-            self.settle(&parked.record.0, Some(parked), reaction?).await?;
-        }
-        Ok(())
+        let claimed = parked::claim(&self.db, &self.group).await.map_err(|error| store(&error))?;
+        let work = claimed.iter().map(|parked| Work { record: &parked.record.0, before: Some(parked) });
+        self.react_to_all(work.collect()).await
     }
+}
+
+fn unavailable() -> Outage {
+    Outage("the write store is not available".to_owned())
 }
 
 pub(crate) fn store(error: &sqlx::Error) -> Outage {
     match fault(error) {
-        Fault::Unavailable | Fault::Contention | Fault::LockTimeout => {
-            Outage("the write store is not available".to_owned())
-        }
+        Fault::Unavailable | Fault::Contention | Fault::LockTimeout => unavailable(),
         Fault::Unique | Fault::Refused => Outage(format!("the write store refuses a parked record: {error}")),
     }
 }

@@ -41,7 +41,7 @@ impl<S: React> ReactionStore<S> {
     }
 
     async fn save(&self, parked: &Parked) -> Result<(), Outage> {
-        parked::save(&self.db, parked).await.map_err(|error| store(&error))
+        parked::settle(&self.db, std::slice::from_ref(parked), &[]).await.map_err(|error| store(&error))
     }
 }
 

@@ -5,7 +5,7 @@ use esteira_bus::{ErrorClass, Handler, Record};
 use esteira_testkit::TestDb;
 
 use crate::fixture::{Fixture, garbage, record};
-use crate::service::REJECTED_ABOVE;
+use crate::service::{REJECTED_ABOVE, SLOW_ABOVE};
 
 async fn an_event_has_its_effect_once_however_often_it_comes(store: TestDb) {
     let fixture = Fixture::new(store).await;
@@ -38,6 +38,16 @@ async fn a_command_that_fails_holds_nobody_up_and_is_retried(store: TestDb) {
     reactions.tick().await.unwrap();
     assert_eq!(fixture.notes().await, [1, 2, 3]);
     assert_eq!(fixture.parked().await, [""; 0]);
+}
+
+/// The line answers for four seconds; what it had no time for then comes again without what was answered.
+async fn failures_that_take_longer_than_the_line_has_time_are_all_parked(store: TestDb) {
+    let fixture = Fixture::new(store).await;
+    let slow: Vec<i64> = (SLOW_ABOVE + 1..=SLOW_ABOVE + 32).collect();
+    fixture.broken.lock().unwrap().extend(&slow);
+    let records: Vec<Record> = slow.iter().copied().map(record).collect();
+    fixture.reactions().handle(&records).await.unwrap();
+    assert_eq!(fixture.parked().await, ["retry 1"; 32]);
 }
 
 async fn it_is_tried_again_after_1_2_4_8_and_16_seconds_and_then_a_dead_letter(store: TestDb) {
@@ -119,6 +129,7 @@ esteira_testkit::on_every_engine!(
     an_event_has_its_effect_once_however_often_it_comes,
     a_rejected_command_is_done_with,
     a_command_that_fails_holds_nobody_up_and_is_retried,
+    failures_that_take_longer_than_the_line_has_time_are_all_parked,
     it_is_tried_again_after_1_2_4_8_and_16_seconds_and_then_a_dead_letter,
     of_two_processes_one_makes_the_last_attempt,
     a_record_that_is_no_event_is_a_dead_letter_at_once_and_only_once,

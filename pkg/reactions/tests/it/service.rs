@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use esteira_aggregate::{Cause, Service, WriteError};
@@ -19,6 +20,9 @@ pub(crate) struct Notes {
 
 /// Orders above this one are rejected by the domain.
 pub(crate) const REJECTED_ABOVE: i64 = 1_000;
+/// Broken orders above this one take their time to fail.
+pub(crate) const SLOW_ABOVE: i64 = 900;
+const SLOW: Duration = Duration::from_millis(300);
 
 #[async_trait]
 impl Service for Notes {
@@ -48,6 +52,9 @@ impl Service for Notes {
     async fn write(&self, conn: &mut Conn<'_>, world: &mut Vec<i64>) -> Result<(), WriteError> {
         for order in world.iter() {
             let broken = self.broken.lock().unwrap().contains(order);
+            if broken && *order > SLOW_ABOVE {
+                tokio::time::sleep(SLOW).await;
+            }
             let sql = if broken { "insert into nowhere values (?)" } else { "insert into notes values (?)" };
             on!(conn, c => sqlx::query(sql).bind(*order).execute(&mut *c).await.map(drop))?;
         }
