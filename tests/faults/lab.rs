@@ -48,6 +48,10 @@ impl Lab {
         assert!(ended.success(), "scripts/engines {command} {name} failed");
     }
 
+    pub fn is_embedded(&self) -> bool {
+        self.servers.is_none()
+    }
+
     pub fn proxies(&self) -> &Proxies {
         &self.servers().proxies
     }
