@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::harness::load::Plan;
 use crate::harness::platform::{Addresses, Platform};
 use crate::proxies::Proxies;
 use crate::report::{Outcome, Verdict};
@@ -20,7 +21,8 @@ pub struct Lab {
 
 struct Servers {
     direct: Addresses,
-    proxies: Proxies,
+    /// Only before engines of the lab's own.
+    proxies: Option<Proxies>,
     script: PathBuf,
 }
 
@@ -53,7 +55,12 @@ impl Lab {
     }
 
     pub fn proxies(&self) -> &Proxies {
-        &self.servers().proxies
+        self.servers().proxies.as_ref().expect("ESTEIRA_TOXIPROXY; see scripts/faults")
+    }
+
+    /// What the clients of a fault order, if the platform takes it.
+    pub fn load(&self) -> Plan {
+        Plan { orders: None, rate: Some(if self.short { 30 } else { 100 }) }
     }
 
     fn servers(&self) -> &Servers {
@@ -61,7 +68,7 @@ impl Lab {
     }
 
     /// Runs `test` with a platform of which nothing is started yet, and which finds MySQL and MongoDB through the
-    /// proxies.
+    /// proxies, where there are some.
     pub async fn platform<F>(self: &Arc<Self>, test: impl FnOnce(Platform) -> F + Send + 'static) -> Verdict
     where
         F: Future<Output = Outcome> + Send + 'static,
@@ -70,7 +77,8 @@ impl Lab {
             return Ok(test(Platform::files()).await);
         };
         let (tell, told) = oneshot::channel();
-        Platform::on(proxies.addresses.clone(), direct.clone(), async move |platform: Platform| {
+        let addresses = proxies.as_ref().map_or(direct, |proxies| &proxies.addresses);
+        Platform::on(addresses.clone(), direct.clone(), async move |platform: Platform| {
             let _ = tell.send(test(platform).await);
         })
         .await;
@@ -79,8 +87,8 @@ impl Lab {
 
     /// Whatever a fault that failed has left behind.
     pub async fn heal(&self) {
-        if let Some(servers) = &self.servers {
-            servers.proxies.heal().await;
+        if let Some(Servers { proxies: Some(proxies), .. }) = &self.servers {
+            proxies.heal().await;
             for name in ["mysql", "kafka", "mongo"] {
                 self.engine("start", name).await;
             }
@@ -92,7 +100,10 @@ impl Servers {
     async fn find() -> Self {
         let direct =
             Addresses::from_env().expect("MYSQL_DSN, KAFKA_BROKERS and MONGO_URI; see scripts/faults");
-        let proxies = Proxies::start(&std::env::var("ESTEIRA_TOXIPROXY").unwrap(), &direct).await;
+        let proxies = match std::env::var("ESTEIRA_TOXIPROXY") {
+            Ok(program) => Some(Proxies::start(&program, &direct).await),
+            Err(_) => None,
+        };
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/engines");
         Self { direct, proxies, script }
     }

@@ -18,14 +18,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use futures::{StreamExt as _, stream};
 
-use faults::Run;
+use faults::{Fault, Run};
 use lab::Lab;
+use report::Verdict;
+
+/// They mostly wait: for leases, retries and groups.
+const SHORT_AT_ONCE: usize = 4;
 
 /// Causes faults and checks that nothing is lost and nothing is doubled.
 #[derive(Parser)]
 struct Options {
-    /// The faults that matter most, with short outages
+    /// Faults of processes only, some at a time, each for a short while
     #[arg(long)]
     short: bool,
     /// Only these numbers
@@ -45,6 +50,15 @@ struct Options {
     report: bool,
 }
 
+impl Options {
+    fn choose(&self, fault: &Fault) -> bool {
+        if !self.only.is_empty() {
+            return self.only.contains(&fault.number);
+        }
+        (!self.short || fault.is_in(Run::Short)) && (!self.embedded || fault.is_in(Run::Embedded))
+    }
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
     let mut results = report::Results::open(options.results.clone());
@@ -53,25 +67,26 @@ fn main() -> ExitCode {
         runtime.block_on(run(&options, &mut results));
     }
     print!("\n{}", results.table());
+    println!("\n{}", results.counts());
     if results.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn run(options: &Options, results: &mut report::Results) {
     let lab = Arc::new(Lab::new(options.short, options.embedded, options.soak).await);
-    for fault in faults::ALL {
-        let chosen = if options.only.is_empty() {
-            (!options.short || fault.is_in(Run::Short)) && (!options.embedded || fault.is_in(Run::Embedded))
-        } else {
-            options.only.contains(&fault.number)
-        };
-        if chosen {
-            let run = (fault.run)(Arc::clone(&lab));
-            // A task of its own, so that a panic is an outcome like others.
-            let result = tokio::spawn(run).await.unwrap_or_else(|error| Err(report::panic_text(error)));
-            if result.is_err() {
-                lab.heal().await;
-            }
-            results.add(fault, result);
-        }
+    let at_once = if options.short { SHORT_AT_ONCE } else { 1 };
+    let faults = faults::ALL.iter().filter(|fault| options.choose(fault));
+    let mut verdicts = stream::iter(faults.map(|fault| verdict(&lab, fault))).buffer_unordered(at_once);
+    while let Some((fault, verdict)) = verdicts.next().await {
+        results.add(fault, verdict);
     }
+}
+
+async fn verdict<'f>(lab: &Arc<Lab>, fault: &'f Fault) -> (&'f Fault, Verdict) {
+    let run = (fault.run)(Arc::clone(lab));
+    // A task of its own, so that a panic is an outcome like others.
+    let verdict = tokio::spawn(run).await.unwrap_or_else(|error| Err(report::panic_text(error)));
+    if verdict.is_err() {
+        lab.heal().await;
+    }
+    (fault, verdict)
 }

@@ -62,10 +62,22 @@ impl Results {
         }
     }
 
-    /// Of what this run did; of all that is known, when it did nothing.
-    pub fn all_passed(&self) -> bool {
+    /// How many of what this run did passed, and failed; of all that is known, when it did nothing.
+    fn passed_and_failed(&self) -> (usize, usize) {
         let asked = |number: &u8| self.ran.is_empty() || self.ran.contains(number);
-        self.rows.iter().filter(|(number, _)| asked(number)).all(|(_, row)| passed(&row.verdict))
+        let asked = self.rows.iter().filter(|(number, _)| asked(number));
+        let (passed, failed): (Vec<_>, Vec<_>) = asked.partition(|(_, row)| passed(&row.verdict));
+        (passed.len(), failed.len())
+    }
+
+    pub fn all_passed(&self) -> bool {
+        self.passed_and_failed().1 == 0
+    }
+
+    /// For whoever sums up tests.
+    pub fn counts(&self) -> String {
+        let (passed, failed) = self.passed_and_failed();
+        format!("faults: {passed} passed; {failed} failed")
     }
 
     /// The table, in Markdown.

@@ -12,8 +12,6 @@ use crate::harness::oracle::Oracle;
 use crate::harness::platform::{ALL, Platform, ROLES};
 use crate::report::Outcome;
 
-/// What the clients of a fault order, if the platform takes it.
-pub const STEADY: Plan = Plan { orders: None, rate: Some(100) };
 /// How long everything may take to agree after the fault.
 const PATIENCE: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(50);

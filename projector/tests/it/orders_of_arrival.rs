@@ -83,8 +83,9 @@ async fn arrives(fixture: &Fixture, arrival: &Arrival, workers: usize) -> Result
     Ok(())
 }
 
-/// The histories of one run share a store, which is emptied in between.
+/// The histories of one run share a store, which is emptied in between. `PROPTEST_CASES` asks for another number of them.
 async fn check(fixture: Fixture, cases: u32, workers: usize) {
+    let cases = std::env::var("PROPTEST_CASES").map_or(cases, |cases| cases.parse().unwrap());
     let runtime = tokio::runtime::Handle::current();
     let run = move || {
         let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });

@@ -11,12 +11,13 @@ use crate::harness::client::{Doors, Receipt};
 use crate::harness::platform::Platform;
 use crate::lab::Lab;
 use crate::report::Verdict;
-use crate::trial::{STEADY, Trial};
+use crate::trial::Trial;
 
 const POINTS: [&str; 2] = ["batch-before-commit", "batch-after-commit"];
 
 pub async fn dies_at_the_commit(lab: Arc<Lab>) -> Verdict {
     let rounds = lab.count(1, 5);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
         let service = trial.platform.process_of("order-service");
@@ -25,7 +26,7 @@ pub async fn dies_at_the_commit(lab: Arc<Lab>) -> Verdict {
         for point in POINTS {
             one_order_at(&mut trial, service, point, user, product).await;
         }
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         for round in 0..2 * rounds {
             // Each time at another batch, whosever commands are in it.
@@ -73,7 +74,8 @@ async fn one_order_at(trial: &mut Trial, service: &'static str, point: &str, use
 }
 
 pub async fn fifty_posts_of_one_key(lab: Arc<Lab>) -> Verdict {
-    lab.platform(async |platform: Platform| {
+    let load = lab.load();
+    lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &["order-service-2"]).await;
         let user = trial.shop.user("buyer").await;
         let product = trial.product(1_000).await;
@@ -83,7 +85,7 @@ pub async fn fifty_posts_of_one_key(lab: Arc<Lab>) -> Verdict {
         } else {
             trial.platform.door("order-service-2")
         };
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         for _ in 0..20 {
             let receipt = fifty_posts(&trial, [ports.orders, second], user, product).await;

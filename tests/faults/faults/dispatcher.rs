@@ -11,15 +11,16 @@ use crate::harness::platform::Platform;
 use crate::lab::Lab;
 use crate::report::Verdict;
 use crate::sql;
-use crate::trial::{STEADY, Trial};
+use crate::trial::Trial;
 
 const BOTH: [&str; 2] = ["dispatcher", "dispatcher-2"];
 
 pub async fn dies_around_a_send(lab: Arc<Lab>) -> Verdict {
     let rounds = lab.count(1, 4);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         for round in 0..rounds {
             for point in ["dispatcher-before-send", "dispatcher-before-mark"] {
@@ -36,7 +37,8 @@ pub async fn dies_around_a_send(lab: Arc<Lab>) -> Verdict {
 
 /// Stopped between the log's acknowledgement and its mark, until another owner has the lease and has marked.
 pub async fn owner_is_stopped(lab: Arc<Lab>) -> Verdict {
-    lab.platform(async |platform: Platform| {
+    let load = lab.load();
+    lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
         assert!(trial.platform.stop("dispatcher").await);
         let user = trial.shop.user("early").await;
@@ -56,7 +58,7 @@ pub async fn owner_is_stopped(lab: Arc<Lab>) -> Verdict {
         let unmarked = format!("select id from outbox where aggregate_id = {user} and processed_at is null");
         assert_eq!(oracle.ints(&unmarked).await.len(), 1, "it was stopped before the mark");
         trial.platform.start("dispatcher-2").await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         eventually("the other owner marks", async || oracle.ints(&unmarked).await.is_empty().then_some(())).await;
         let places = "select kafka_partition * 1000000 + kafka_offset from outbox where id = 1";
@@ -76,9 +78,10 @@ pub async fn owner_is_stopped(lab: Arc<Lab>) -> Verdict {
 
 pub async fn rollbacks(lab: Arc<Lab>) -> Verdict {
     let (each, hands) = (lab.count(100, 1_250), 8);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &BOTH[1..]).await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         let db = trial.platform.db().await;
         trial.fault();
         let hand = async |db: esteira_sql::Db| {
@@ -96,7 +99,8 @@ pub async fn rollbacks(lab: Arc<Lab>) -> Verdict {
 }
 
 pub async fn unpublishable_row(lab: Arc<Lab>) -> Verdict {
-    lab.platform(async |platform: Platform| {
+    let (load, passing) = (lab.load(), if lab.short { 50 } else { 200 });
+    lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
         let user = trial.shop.user("large").await;
         let (oracle, db) = (trial.oracle().await, trial.platform.db().await);
@@ -112,9 +116,9 @@ pub async fn unpublishable_row(lab: Arc<Lab>) -> Verdict {
         sql::execute(&db, &set("repeat('x', 2000000)")).await;
         trial.shop.rename(user, "Larger").await;
         trial.platform.start("dispatcher").await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
-        trial.accepted(200).await;
+        trial.accepted(passing).await;
         let refused = format!("select attempts from outbox where id = {stuck} and attempts > 0");
         eventually("the row is refused", async || (!oracle.ints(&refused).await.is_empty()).then_some(())).await;
         let others = format!("select count(*) from outbox where processed_at is not null and id > {stuck}");

@@ -9,14 +9,15 @@ use tokio::time::sleep;
 use crate::harness::platform::Platform;
 use crate::lab::Lab;
 use crate::report::Verdict;
-use crate::trial::{STEADY, Trial};
+use crate::trial::Trial;
 
 pub async fn kafka_is_down(lab: Arc<Lab>) -> Verdict {
     let outage = lab.time(10, 120);
     let engines = Arc::clone(&lab);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         let refused = trial.refused();
         trial.fault();
         engines.engine("kill", "kafka").await;
@@ -44,9 +45,10 @@ async fn is_not_ready(trial: &Trial, process: &str) {
 pub async fn mysql_is_killed(lab: Arc<Lab>) -> Verdict {
     let (cuts, outage) = (lab.count(3, 20), lab.time(5, 30));
     let engines = Arc::clone(&lab);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         for _ in 0..cuts {
             engines.proxies().enable("mysql", false).await;
@@ -72,9 +74,10 @@ pub async fn mysql_is_killed(lab: Arc<Lab>) -> Verdict {
 pub async fn mongo_is_down(lab: Arc<Lab>) -> Verdict {
     let outage = lab.time(10, 120);
     let engines = Arc::clone(&lab);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         engines.engine("kill", "mongo").await;
         sleep(outage).await;

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use esteira_bus::{Header, NewRecord, Record, TopicSpec, original};
 use esteira_events::{EventType, Topics};
@@ -12,11 +13,12 @@ use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use tokio::time::sleep;
 
+use crate::harness::oracle::Oracle;
 use crate::harness::platform::{Engines, Platform};
 use crate::lab::Lab;
 use crate::report::Verdict;
 use crate::sql;
-use crate::trial::{STEADY, Trial};
+use crate::trial::Trial;
 
 /// Sets what a topic has of its own.
 async fn alter_topic(platform: &Platform, topic: &str, settings: &[(&str, &str)]) {
@@ -77,12 +79,13 @@ async fn letters(trial: &Trial, topic: &str) -> Vec<Record> {
 }
 
 pub async fn hopeless_records(lab: Arc<Lab>) -> Verdict {
-    lab.platform(async |platform: Platform| {
+    let load = lab.load();
+    lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
         trial.letters = true;
         let topics = Topics::with_prefix(trial.platform.topic_prefix.clone());
         let log = trial.platform.log().await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         let mut records = Vec::new();
         // order.created has two consumer groups, order.paid one.
@@ -118,13 +121,14 @@ pub async fn hopeless_records(lab: Arc<Lab>) -> Verdict {
 
 pub async fn queue_is_not_writable(lab: Arc<Lab>) -> Verdict {
     let time = lab.time(10, 30);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
         trial.letters = true;
         let topic = Topics::with_prefix(trial.platform.topic_prefix.clone()).name(EventType::OrderPaid);
         let (log, group) =
             (trial.platform.log().await, format!("{}query-consumer", trial.platform.topic_prefix));
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         let queue = Topics::dead_letters(&topic);
         delete_topic(&trial.platform, &queue).await;
@@ -156,6 +160,8 @@ pub async fn queue_is_not_writable(lab: Arc<Lab>) -> Verdict {
 
 const TRIGGER: &str =
     "create trigger faults before insert on reservations for each row signal sqlstate '45000'";
+/// A record is tried for half a minute before it is given up.
+const PATIENCE: Duration = Duration::from_mins(3);
 const DEAD: &str = "select count(*) from parked_records where state = 'dead'";
 
 pub async fn redrive_twice(lab: Arc<Lab>) -> Verdict {
@@ -172,30 +178,43 @@ pub async fn redrive_twice(lab: Arc<Lab>) -> Verdict {
         let ledger: Vec<_> = stream::iter(0..count).map(order).buffer_unordered(32).collect().await;
         trial.ledger = ledger;
         let wanted = i64::try_from(count).unwrap();
-        let mut dead = 0;
-        while dead < wanted {
-            sleep(std::time::Duration::from_secs(1)).await;
-            let now = oracle.ints(DEAD).await[0];
-            let moving = oracle.ints("select count(*) from parked_records").await[0];
-            assert!(now > dead || moving < wanted || now > 0 || dead == 0, "no more letters after {dead}");
-            dead = now;
-        }
+        let begun = Instant::now();
+        dead_letters(&oracle, |dead| dead == wanted).await;
+        trial.notes.push(format!("given up within {} s", begun.elapsed().as_secs()));
         sql::execute(&db, "drop trigger faults").await;
         let mut first = redrive(&trial).spawn().unwrap();
-        eventually("a third is redriven", async || (oracle.ints(DEAD).await[0] < wanted * 2 / 3).then_some(())).await;
+        dead_letters(&oracle, |dead| dead < wanted * 2 / 3).await;
         first.kill().unwrap();
         first.wait().unwrap();
         trial.platform.kill("product-service");
         trial.platform.start("product-service").await;
+        let (left, begun) = (oracle.ints(DEAD).await[0], Instant::now());
         for _ in 0..2 {
             let mut again = redrive(&trial);
             let status = tokio::task::spawn_blocking(move || again.status().unwrap()).await.unwrap();
             assert!(status.success(), "redrive --all failed");
         }
+        trial.notes.push(format!("the last {left} redriven in {} s", begun.elapsed().as_secs()));
         trial.healed().await;
         trial.books(format!("{count} dead letters; redrive killed (-9) in the middle with a service, then twice to the end")).await
     })
     .await
+}
+
+/// Waits for a number of dead letters, for as long as it changes.
+async fn dead_letters(oracle: &Oracle, enough: impl Fn(i64) -> bool) {
+    let (mut before, mut changed) = (-1, Instant::now());
+    loop {
+        let dead = oracle.ints(DEAD).await[0];
+        if enough(dead) {
+            return;
+        }
+        if dead != before {
+            (before, changed) = (dead, Instant::now());
+        }
+        assert!(changed.elapsed() < PATIENCE, "it stays at {dead} dead letters");
+        sleep(Duration::from_millis(200)).await;
+    }
 }
 
 fn redrive(trial: &Trial) -> std::process::Command {

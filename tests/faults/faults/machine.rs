@@ -12,14 +12,16 @@ use crate::harness::load::Plan;
 use crate::harness::platform::{ALL, Engines, Platform, ROLES};
 use crate::lab::Lab;
 use crate::report::{Outcome, Verdict};
-use crate::trial::{STEADY, Trial};
+use crate::trial::Trial;
 
 /// The property tests of the projector, on the engines that there are.
-pub async fn any_order_of_arrival(_: Arc<Lab>) -> Verdict {
+pub async fn any_order_of_arrival(lab: Arc<Lab>) -> Verdict {
+    let cases = lab.count(20, 1_000);
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .args(["test", "--quiet", "-p", "esteira-projector", "--test", "it", "orders_of_arrival"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("PROPTEST_CASES", cases.to_string())
         .stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || cargo.output().unwrap()).await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -29,7 +31,7 @@ pub async fn any_order_of_arrival(_: Arc<Lab>) -> Verdict {
         return Err(summary);
     }
     Ok(Outcome {
-        done: format!("property tests projector/tests/it/orders_of_arrival.rs: {summary}"),
+        done: format!("{cases} histories a test of projector/tests/it/orders_of_arrival.rs: {summary}"),
         ..Outcome::default()
     })
 }
@@ -93,11 +95,12 @@ fn faketime() -> Option<String> {
 pub async fn clock_jumps(lab: Arc<Lab>) -> Verdict {
     let Some(libraries) = faketime() else { return Err("libfaketime is not installed".to_owned()) };
     let time = lab.time(5, 15);
-    let one = jumping(Platform::files(), libraries.clone(), time).await;
+    let load = lab.load();
+    let one = jumping(Platform::files(), libraries.clone(), time, load).await;
     if lab.is_embedded() {
         return Ok(one);
     }
-    let mut all = lab.platform(move |platform| jumping(platform, libraries, time)).await?;
+    let mut all = lab.platform(move |platform| jumping(platform, libraries, time, load)).await?;
     all.notes.push(format!("before: {}; {}", one.done, one.notes.join("; ")));
     all.lost += one.lost;
     all.doubled += one.doubled;
@@ -107,7 +110,7 @@ pub async fn clock_jumps(lab: Arc<Lab>) -> Verdict {
 /// Hours by which the clocks of every other process, and of the rest, are moved.
 const JUMPS: [(i32, i32); 6] = [(1, 1), (0, 0), (-1, -1), (1, -1), (-1, 1), (0, 0)];
 
-async fn jumping(mut platform: Platform, libraries: String, time: Duration) -> Outcome {
+async fn jumping(mut platform: Platform, libraries: String, time: Duration, load: Plan) -> Outcome {
     let processes = if platform.is_one_process() { vec![ALL] } else { ROLES.to_vec() };
     let set = async |platform: &Platform, hours: (i32, i32)| {
         for (index, process) in processes.iter().enumerate() {
@@ -130,7 +133,7 @@ async fn jumping(mut platform: Platform, libraries: String, time: Duration) -> O
     }
     let count = processes.len();
     let mut trial = Trial::start(platform, &[]).await;
-    trial.load(STEADY).await;
+    trial.load(load).await;
     trial.fault();
     for hours in JUMPS {
         set(&trial.platform, hours).await;

@@ -13,14 +13,15 @@ use crate::harness::client::Shop;
 use crate::harness::platform::{ALL, Platform, ROLES};
 use crate::lab::Lab;
 use crate::report::Verdict;
-use crate::trial::{STEADY, Trial};
+use crate::trial::Trial;
 
 /// The transaction has its place in the outbox, and holds its commit back.
 pub async fn open_transaction(lab: Arc<Lab>) -> Verdict {
     let held = lab.time(10, 60);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         let oracle = trial.oracle().await;
         assert!(trial.platform.stop("user-service").await);
         let points = format!("batch-before-commit=1*sleep({})", held.as_millis());
@@ -49,6 +50,7 @@ pub async fn open_transaction(lab: Arc<Lab>) -> Verdict {
 /// A projector that is stopped right before its writes, until another has its partitions and has written the same.
 pub async fn first_writes(lab: Arc<Lab>) -> Verdict {
     let rounds = lab.count(1, 4);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &["projector-2"]).await;
         for process in ["projector", "projector-2"] {
@@ -56,7 +58,7 @@ pub async fn first_writes(lab: Arc<Lab>) -> Verdict {
             trial.platform.set(process, "FAILPOINTS", "projector-before-write=sleep(100)");
             trial.platform.start(process).await;
         }
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         for round in 0..rounds {
             let stopped = ["projector", "projector-2"][round % 2];
@@ -78,9 +80,10 @@ pub async fn first_writes(lab: Arc<Lab>) -> Verdict {
 
 pub async fn joins_and_leaves(lab: Arc<Lab>) -> Verdict {
     let time = lab.time(15, 60);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &["projector-2"]).await;
-        trial.load(STEADY).await;
+        trial.load(load).await;
         let log = trial.platform.log().await;
         let topics = Topics::with_prefix(trial.platform.topic_prefix.clone());
         let names: Vec<String> = EventType::ALL.into_iter().map(|event| topics.name(event)).collect();
@@ -118,6 +121,7 @@ pub async fn joins_and_leaves(lab: Arc<Lab>) -> Verdict {
 
 pub async fn rolling_restart(lab: Arc<Lab>) -> Verdict {
     let rounds = lab.count(1, 3);
+    let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let more: Vec<String> = ROLES.iter().map(|role| format!("{role}-2")).collect();
         let more: Vec<&str> = more.iter().map(String::as_str).collect();
@@ -128,7 +132,7 @@ pub async fn rolling_restart(lab: Arc<Lab>) -> Verdict {
         } else {
             ROLES.iter().chain(&more).copied().collect()
         };
-        trial.load(STEADY).await;
+        trial.load(load).await;
         trial.fault();
         for _ in 0..rounds {
             for process in &processes {
