@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use esteira_testkit::eventually;
 use esteira_views::{DocId, Filter, ORDERS, Views, Write};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::harness::load::Plan;
 use crate::harness::platform::Platform;
@@ -21,6 +22,7 @@ use crate::trial::Trial;
 /// With the payments and cancellations that go with them, some 300 commands a second.
 const LOAD: Plan = Plan { orders: None, rate: Some(175) };
 const READERS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(100);
 /// A state that no order of the load has.
 const SPOILED: &str = "SHIPPED";
 
@@ -131,6 +133,7 @@ impl Readers {
                 while !enough.load(Ordering::Relaxed) {
                     let count = reader.round(&products).await;
                     reads.fetch_add(count, Ordering::Relaxed);
+                    sleep(PAUSE).await;
                 }
             });
         }
