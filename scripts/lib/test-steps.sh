@@ -54,10 +54,11 @@ end_group() {
     kill -KILL -- "-$1" 2>/dev/null || true
 }
 
-# The sums of what cargo's test runners and count_go_tests say, from the log $1: passed, failed, ignored.
+# The sums of what cargo's test runners, count_go_tests and the fault lab say, from the log $1: passed, failed, ignored.
 count_tests() {
     awk '/^test result: / { passed += $4; failed += $6; ignored += $8 }
         /^go tests: / { passed += $3; failed += $5; ignored += $7 }
+        /^faults: / { passed += $2; failed += $4 }
         END { printf "%d passed, %d failed", passed, failed; if (ignored) printf ", %d skipped", ignored; print "" }' "$1"
 }
 

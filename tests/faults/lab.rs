@@ -60,7 +60,7 @@ impl Lab {
 
     /// What the clients of a fault order, if the platform takes it.
     pub fn load(&self) -> Plan {
-        Plan { orders: None, rate: Some(if self.short { 30 } else { 100 }) }
+        Plan { orders: None, rate: Some(if self.short { 20 } else { 100 }) }
     }
 
     fn servers(&self) -> &Servers {

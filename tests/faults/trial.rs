@@ -14,7 +14,8 @@ use crate::report::Outcome;
 
 /// How long everything may take to agree after the fault.
 const PATIENCE: Duration = Duration::from_mins(5);
-const PAUSE: Duration = Duration::from_millis(50);
+/// Each look reads every store.
+const PAUSE: Duration = Duration::from_millis(200);
 
 pub struct Trial {
     pub platform: Platform,

@@ -74,7 +74,7 @@ async fn one_order_at(trial: &mut Trial, service: &'static str, point: &str, use
 }
 
 pub async fn fifty_posts_of_one_key(lab: Arc<Lab>) -> Verdict {
-    let load = lab.load();
+    let (load, times) = (lab.load(), lab.count(5, 20));
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &["order-service-2"]).await;
         let user = trial.shop.user("buyer").await;
@@ -87,12 +87,12 @@ pub async fn fifty_posts_of_one_key(lab: Arc<Lab>) -> Verdict {
         };
         trial.load(load).await;
         trial.fault();
-        for _ in 0..20 {
+        for _ in 0..times {
             let receipt = fifty_posts(&trial, [ports.orders, second], user, product).await;
             trial.ledger.push(receipt);
         }
         trial.healed().await;
-        trial.books("20 times 50 posts of one order with one key, to two instances").await
+        trial.books(format!("{times} times 50 posts of one order with one key, to two instances")).await
     })
     .await
 }
