@@ -132,6 +132,9 @@ impl DeadLetters {
             let of_store =
                 |letter: &DeadLetter| self.stores_of(letter).any(|other| other.group() == store.group());
             let places: Vec<usize> = (0..letters.len()).filter(|place| of_store(&letters[*place])).collect();
+            if places.is_empty() {
+                continue;
+            }
             let records: Vec<Record> = places.iter().map(|place| letters[*place].original.clone()).collect();
             for (place, standing) in places.into_iter().zip(store.standing(&records).await?) {
                 standings[place].extend(standing);

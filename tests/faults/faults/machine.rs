@@ -16,7 +16,7 @@ use crate::trial::Trial;
 
 /// The property tests of the projector, on the engines that there are; built as scripts/test builds them.
 pub async fn any_order_of_arrival(lab: Arc<Lab>) -> Verdict {
-    let cases = lab.count(20, 500);
+    let cases = lab.count(20, 250);
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .args(["test", "--quiet", "--workspace", "--features", "esteira/failpoints"])
