@@ -9,6 +9,7 @@ use esteira_aggregate::{Cause, CommandError, Dedup, Input, Service, Submitter};
 use esteira_bus::{ErrorClass, Handler, Log, Outage, Record};
 use esteira_events::{Event, EventType, Topics};
 use esteira_sql::{Db, Fault, fault};
+use esteira_telemetry::metrics::RETRIES;
 use futures::future::{join_all, try_join_all};
 
 use crate::dead;
@@ -140,6 +141,7 @@ impl<S: React> Reactions<S> {
         failed.retain(|(parked, _, is_new)| !is_new || !known.contains(&parked.id));
         let (dead, retried): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(parked, ..)| parked.is_dead());
         let rows = |of: Vec<(Parked, ErrorClass, bool)>| of.into_iter().map(|(parked, ..)| parked).collect();
+        RETRIES.add([&self.group], retried.len());
         self.save(rows(retried), &done).await?;
         // A row is dead only once its letter is in the queue.
         let letters = dead.iter().map(|(parked, class, _)| dead::publish(self.log.as_ref(), parked, *class));
