@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::admin::ViewName;
 use crate::commands::dlq::Dlq;
+use crate::commands::erase::Erase;
 use crate::commands::outbox::Outbox;
 
 const ABOUT: &str = "\
@@ -77,6 +78,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Erase a person's data from tables, log and views
+    #[command(subcommand)]
+    Erase(Erase),
     /// Create the topics and their dead letter queues, and list them
     Topics,
     /// Check every engine: reachable, version, schema, topics, lag

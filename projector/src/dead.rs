@@ -92,7 +92,7 @@ fn is_of(document: &Document, record: &Record) -> bool {
     from_document::<ParkedEvent>(document.clone()).is_ok_and(|parked| {
         matches!(parked.state, State::Dead | State::Discarded)
             && parked.record.topic == record.topic
-            && parked.record.position() == record.position()
+            && parked.record.origin() == record.origin()
     })
 }
 

@@ -147,7 +147,7 @@ impl ParkedEvent {
 
 /// The parked id of a record that has no place in a sequence, or whose place another one has.
 pub(crate) fn own_place(record: &Record) -> String {
-    format!("{}:{}:{}", record.topic, record.partition, record.offset)
+    format!("{}:{}:{}", record.topic, record.partition, record.origin().offset)
 }
 
 /// Takes a document out of the parking place.

@@ -63,7 +63,7 @@ impl Projector {
             |other: &&ParkedEvent| other.record.topic == record.topic && other.record.value == record.value;
         let found = || places.iter().filter_map(|place| parked.get(place)).filter(same);
         // A record that the dispatcher sent twice has another position; of two that are equal each is itself.
-        found().find(|other| other.record.position() == record.position()).or_else(|| found().next())
+        found().find(|other| other.record.origin() == record.origin()).or_else(|| found().next())
     }
 
     /// An event that changes nothing, in the place of one that was given up.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use esteira_bus::Outage;
 use esteira_dead_letters::DeadLettersError;
+use esteira_erasure::ErasureError;
 use esteira_query_api::JourneyError;
 use esteira_web::Problem;
 
@@ -36,5 +37,17 @@ pub fn of_dead_letters(error: DeadLettersError) -> Problem {
         DeadLettersError::Taken(..) => Problem::conflict("place_taken", detail),
         DeadLettersError::Nobody(..) => Problem::conflict("unknown_group", detail),
         DeadLettersError::Unavailable(_) => Problem::unavailable("engine_unavailable", detail, RETRY_AFTER),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub fn of_erasure(error: ErasureError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        ErasureError::NotFound(_) => Problem::not_found("user_not_found", detail),
+        ErasureError::Busy => Problem::conflict("erasure_at_work", detail),
+        ErasureError::Unpublished(_) | ErasureError::Restless(_) | ErasureError::Unavailable(_) => {
+            Problem::unavailable("erasure_interrupted", detail, RETRY_AFTER)
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod access;
 mod client;
 mod dead_letters;
+mod erasures;
 mod failure;
 mod operations;
 mod outbox;
@@ -19,6 +20,7 @@ use axum::middleware::from_fn_with_state;
 use esteira_bus::dlq::RetryStore;
 use esteira_config::Settings;
 use esteira_dead_letters::DeadLetters;
+use esteira_erasure::Erasure;
 use esteira_events::Topics;
 use esteira_orders::Orders;
 use esteira_products::Products;
@@ -31,6 +33,7 @@ use crate::platform::{Check, Engines};
 
 pub use client::Client;
 pub use dead_letters::RedriveWish;
+pub use erasures::ErasureWish;
 pub use operations::{RebuildWish, VerifyWish, ViewName};
 pub use outbox::StuckRow;
 pub use stream::Line;
@@ -42,6 +45,7 @@ pub struct Admin {
     settings: Settings,
     letters: DeadLetters,
     projector: Arc<Projector>,
+    erasure: Erasure,
 }
 
 impl Admin {
@@ -60,8 +64,15 @@ impl Admin {
         let orders = ReactionStore::<Orders>::new(db.clone(), topics.clone(), group(Orders::GROUP));
         let stores: Vec<Arc<dyn RetryStore>> =
             vec![Arc::clone(&projector) as Arc<dyn RetryStore>, Arc::new(products), Arc::new(orders)];
+        let erasure = Erasure {
+            db: db.clone(),
+            log: Arc::clone(log),
+            views: Arc::clone(views),
+            topics: topics.clone(),
+            groups: stores.iter().map(|store| store.group().to_owned()).collect(),
+        };
         let letters = DeadLetters { log: Arc::clone(log), topics, db: db.clone(), stores };
-        Ok(Self { engines: engines.clone(), settings: settings.clone(), letters, projector })
+        Ok(Self { engines: engines.clone(), settings: settings.clone(), letters, projector, erasure })
     }
 
     /// The routes, under `/admin`, for whoever may use them.
@@ -76,6 +87,7 @@ impl Admin {
             .merge(dead_letters::routes())
             .merge(outbox::routes())
             .merge(operations::routes())
+            .merge(erasures::routes())
             .with_state(self)
     }
 }

@@ -3,6 +3,7 @@
 mod config;
 pub mod dlq;
 mod doctor;
+pub mod erase;
 mod healthcheck;
 pub mod outbox;
 mod print;
@@ -43,6 +44,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Rebuild { views } => rebuild::rebuild(&settings, views).await,
         Command::Verify { repair, json } => verify::verify(&settings, repair, json).await,
         Command::Trace { order, json } => trace::trace(&settings, order, json).await,
+        Command::Erase(command) => erase::erase(&settings, command).await,
         Command::Topics => topics::topics(&settings).await,
         Command::Doctor => doctor::doctor(&settings).await,
         Command::Config => Ok(config::config(&settings)),

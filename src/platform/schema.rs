@@ -14,6 +14,7 @@ pub fn schemas() -> Vec<Schema> {
         esteira_products::SCHEMA,
         esteira_orders::SCHEMA,
         esteira_dead_letters::SCHEMA,
+        esteira_erasure::SCHEMA,
     ]
 }
 

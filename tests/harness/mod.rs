@@ -6,3 +6,4 @@ pub mod client;
 pub mod load;
 pub mod oracle;
 pub mod platform;
+pub mod search;

@@ -228,6 +228,12 @@ impl Platform {
         self.directory.path().join(format!("{role}.log"))
     }
 
+    /// The logs of every process so far.
+    pub fn logs(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.directory.path()).unwrap().map(|file| file.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect()
+    }
+
     /// Waits until `process` says that it is ready.
     pub async fn ready(&mut self, process: &str) {
         let client = reqwest::Client::new();

@@ -18,6 +18,7 @@ use self::catalogue::Catalogue;
 use self::groups::Groups;
 use self::writer::Op;
 use crate::ownership::TopicPartition;
+use crate::record::Placed;
 use crate::rules::check_subscription;
 use crate::{
     Consumer, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError, Record,
@@ -82,6 +83,25 @@ impl EmbeddedLog {
         Ok(Self { path: path.to_owned(), writer: writer::start(Arc::clone(&shared)), shared })
     }
 
+    async fn append(&self, records: Vec<Placed>) -> Vec<Result<Position, PublishError>> {
+        let count = records.len();
+        let (reply, answers) = oneshot::channel();
+        let sent = self.writer.send(Op::Publish { records, reply }).await.is_ok();
+        match answers.await {
+            Ok(answers) if sent => answers,
+            Ok(_) | Err(_) => vec![Err(PublishError::Unavailable("the log is closed".to_owned())); count],
+        }
+    }
+
+    /// The topic's id, and where the partition ends.
+    fn find(&self, at: &TopicPartition) -> Result<(i64, i64), LogError> {
+        let TopicPartition { topic, partition } = at;
+        self.shared
+            .catalogue()
+            .end(at)
+            .ok_or_else(|| LogError::Invalid(format!("there is no partition {partition} of topic {topic}")))
+    }
+
     /// Closes the file, after which it may be moved; whatever is asked for later is unavailable.
     pub async fn close(&self) {
         self.shared.file.close().await;
@@ -91,13 +111,30 @@ impl EmbeddedLog {
 #[async_trait]
 impl Log for EmbeddedLog {
     async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Position, PublishError>> {
-        let count = records.len();
-        let (reply, answers) = oneshot::channel();
-        let sent = self.writer.send(Op::Publish { records, reply }).await.is_ok();
-        match answers.await {
-            Ok(answers) if sent => answers,
-            Ok(_) | Err(_) => vec![Err(PublishError::Unavailable("the log is closed".to_owned())); count],
+        self.append(records.into_iter().map(Placed::from).collect()).await
+    }
+
+    async fn republish(&self, records: Vec<Record>) -> Vec<Result<Position, PublishError>> {
+        self.append(records.into_iter().map(Placed::from).collect()).await
+    }
+
+    async fn delete_before(&self, topic: &str, partition: i32, offset: i64) -> Result<(), LogError> {
+        let at = TopicPartition::new(topic, partition);
+        let (topic_id, end) = self.find(&at)?;
+        if offset > end {
+            return Err(LogError::Invalid(format!("{topic}/{partition} ends at {end}, before {offset}")));
         }
+        let (reply, answer) = oneshot::channel();
+        let closed = || LogError::Unavailable("the log is closed".to_owned());
+        self.writer
+            .send(Op::Delete { topic_id, partition, before: offset, reply })
+            .await
+            .map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?.map_err(LogError::Unavailable)
+    }
+
+    async fn scrub(&self) -> Result<(), LogError> {
+        self.shared.file.scrub().await.map_err(unavailable)
     }
 
     async fn subscribe(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, LogError> {
@@ -125,11 +162,12 @@ impl Log for EmbeddedLog {
     async fn lag(&self, group: &str, topics: &[&str]) -> Result<Vec<PartitionLag>, LogError> {
         check_subscription(group, topics)?;
         let committed = reading::committed(&self.shared.file, group).await.map_err(unavailable)?;
+        let starts = reading::starts(&self.shared.file).await.map_err(unavailable)?;
         let lag = |(at, end): (TopicPartition, i64)| PartitionLag {
             committed: committed.get(&at).copied(),
+            start: starts.get(&at).copied().unwrap_or(0),
             topic: at.topic,
             partition: at.partition,
-            start: 0,
             end,
         };
         Ok(self.shared.catalogue().ends(topics).into_iter().map(lag).collect())
@@ -143,10 +181,7 @@ impl Log for EmbeddedLog {
         max: usize,
     ) -> Result<Vec<Record>, LogError> {
         let at = TopicPartition::new(topic, partition);
-        let id = self.shared.catalogue().end(&at).map(|(id, _)| id);
-        let id = id.ok_or_else(|| {
-            LogError::Invalid(format!("there is no partition {partition} of topic {topic}"))
-        })?;
+        let (id, _) = self.find(&at)?;
         reading::records(&self.shared.file, &at, id, offset, max).await.map_err(unavailable)
     }
 }

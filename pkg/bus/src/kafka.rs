@@ -21,6 +21,7 @@ pub use config::{KafkaConfig, Secret, SecurityProtocol, UnknownSecurityProtocol}
 use self::context::LogContext;
 use self::errors::invalid;
 use self::producer::Producer;
+use crate::record::Placed;
 use crate::rules::check_subscription;
 use crate::{
     Consumer, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError, Record,
@@ -54,7 +55,15 @@ impl KafkaLog {
 #[async_trait]
 impl Log for KafkaLog {
     async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Position, PublishError>> {
-        self.producer.publish(&records).await
+        self.producer.publish(&records.into_iter().map(Placed::from).collect::<Vec<_>>()).await
+    }
+
+    async fn republish(&self, records: Vec<Record>) -> Vec<Result<Position, PublishError>> {
+        self.producer.publish(&records.into_iter().map(Placed::from).collect::<Vec<_>>()).await
+    }
+
+    async fn delete_before(&self, topic: &str, partition: i32, offset: i64) -> Result<(), LogError> {
+        admin::delete_before(&self.admin, topic, partition, offset).await
     }
 
     async fn subscribe(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, LogError> {

@@ -22,5 +22,5 @@ pub use error::{LogError, PublishError};
 pub use kafka::{KafkaConfig, KafkaLog};
 pub use log::{Consumer, Log, LogDescription, PartitionLag, TopicDescription, TopicSpec, scan};
 pub use pauses::Pauses;
-pub use record::{Header, NewRecord, Position, Record};
+pub use record::{Header, NewRecord, ORIGIN, Position, Record};
 pub use worker::{Handler, Outage, Worker};

@@ -17,6 +17,18 @@ pub trait Log: Send + Sync {
     /// take back what was already on its way.
     async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Position, PublishError>>;
 
+    /// Appends `records` once more, each to its own partition and with its own timestamp, in the order given, and with a
+    /// header that tells where it stood first ([`Record::origin`]). Otherwise as [`Log::publish`].
+    async fn republish(&self, records: Vec<Record>) -> Vec<Result<Position, PublishError>>;
+
+    /// Deletes every record of a partition before `offset`; consumers that have not read them go on from there.
+    async fn delete_before(&self, topic: &str, partition: i32, offset: i64) -> Result<(), LogError>;
+
+    /// Makes deleted records unreadable also for whoever has the log's files, where that is not the server's to do.
+    async fn scrub(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
     /// Joins `group` to read `topics` from the committed offsets, or from the beginning where there is none. Topics
     /// that do not exist yet are no error: they are read once they do.
     async fn subscribe(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, LogError>;
@@ -31,7 +43,8 @@ pub trait Log: Send + Sync {
     /// How far `group` is behind, one entry a partition; topics that do not exist are left out.
     async fn lag(&self, group: &str, topics: &[&str]) -> Result<Vec<PartitionLag>, LogError>;
 
-    /// Reads at most `max` records of one partition from `offset` on, without a group, for tools. Empty at the end;
+    /// Reads at most `max` records of one partition from `offset` on, without a group, for tools, and fewer where they are
+    /// large. Empty at the end;
     /// an offset before the oldest record starts at that one. An unknown topic or partition is `Invalid`.
     async fn read(
         &self,
@@ -72,8 +85,8 @@ pub struct TopicSpec {
     pub partitions: i32,
     /// Copies of each partition; -1 leaves it to the broker.
     pub replication: i16,
-    /// Kafka's topic settings, e.g. `retention.ms`, `max.message.bytes`. The embedded log heeds the latter and never
-    /// deletes records.
+    /// Kafka's topic settings, e.g. `retention.ms`, `max.message.bytes`. The embedded log heeds the latter and
+    /// deletes no record by itself.
     pub config: Vec<(String, String)>,
 }
 

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Tells of a record that was published again where it stood first: `<topic>/<partition>/<offset>`.
+pub const ORIGIN: &str = "esteira_origin";
+
 /// One header of a record. Names may repeat, and their order is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
@@ -65,6 +68,58 @@ impl Record {
     /// Where the record is in its topic.
     pub fn position(&self) -> Position {
         Position { partition: self.partition, offset: self.offset }
+    }
+
+    /// Where the record stood first. What is kept about a record by its place is kept by this one, so that a record that
+    /// was published again ([`crate::Log::republish`]) is still the same.
+    pub fn origin(&self) -> Position {
+        let offset =
+            self.headers.iter().rev().find_map(|header| origin_in(header, &self.topic, self.partition));
+        Position { partition: self.partition, offset: offset.unwrap_or(self.offset) }
+    }
+
+    /// Whether the record was published again.
+    pub fn is_copy(&self) -> bool {
+        self.origin() != self.position()
+    }
+}
+
+/// The origin that `header` tells of a record of this partition; a dead letter also has the headers of its original, which
+/// belong to another topic.
+pub(crate) fn origin_in(header: &Header, topic: &str, partition: i32) -> Option<i64> {
+    let value = Some(header).filter(|header| header.name == ORIGIN)?.value.as_deref()?;
+    let place = std::str::from_utf8(value).ok()?.strip_prefix(topic)?.strip_prefix('/')?;
+    let (of, offset) = place.split_once('/')?;
+    (of.parse() == Ok(partition)).then(|| offset.parse().ok())?
+}
+
+/// A record on its way into the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) record: NewRecord,
+    /// `None` leaves it to the key.
+    pub(crate) partition: Option<i32>,
+    /// `None` is now.
+    pub(crate) timestamp_ms: Option<i64>,
+}
+
+impl From<NewRecord> for Placed {
+    fn from(record: NewRecord) -> Self {
+        Self { record, partition: None, timestamp_ms: None }
+    }
+}
+
+impl From<Record> for Placed {
+    /// The record once more in its partition, with where it stood first.
+    fn from(record: Record) -> Self {
+        let Position { partition, offset } = record.origin();
+        let origin = format!("{}/{partition}/{offset}", record.topic);
+        let Record { topic, timestamp_ms, key, value, mut headers, .. } = record;
+        if !headers.iter().any(|header| origin_in(header, &topic, partition).is_some()) {
+            headers.push(Header::text(ORIGIN, origin));
+        }
+        let record = NewRecord { topic, key, value, headers };
+        Self { record, partition: Some(partition), timestamp_ms }
     }
 }
 

@@ -9,4 +9,5 @@ pub use history::{HistoryItem, HistoryPage, history_page};
 pub use request::CommandRequest;
 pub use resource::{Resource, not_found, read, reply, submit, token};
 
-pub(crate) use problems::{refused, unreadable_store};
+pub use problems::refused;
+pub(crate) use problems::unreadable_store;

@@ -97,16 +97,29 @@ impl DeadLetters {
 
     /// One letter.
     pub(crate) async fn find(&self, id: &LetterId) -> Result<(DeadLetter, Letter), DeadLettersError> {
-        let page = match self.log.read(&id.topic, id.partition, id.offset, 1).await {
-            Err(LogError::Invalid(_)) => Vec::new(),
-            page => page?,
+        let record = match self.record_of(id).await {
+            Err(LogError::Invalid(_)) => None,
+            record => record?,
         };
-        let record = page.into_iter().find(|record| record.offset == id.offset);
         let record = record.ok_or_else(|| DeadLettersError::NotFound(id.clone()))?;
         let letter = DeadLetter::read(&record)
             .map_err(|error| DeadLettersError::Unreadable(id.clone(), error.to_string()))?;
         let found = self.with_states(vec![letter]).await?.pop();
         found.ok_or_else(|| DeadLettersError::NotFound(id.clone()))
+    }
+
+    /// The letter at its place, or wherever it was published again.
+    async fn record_of(&self, id: &LetterId) -> Result<Option<Record>, LogError> {
+        // Mostly it is where it was put.
+        let (mut next, mut most) = (id.offset, 1);
+        loop {
+            let page = self.log.read(&id.topic, id.partition, next, most).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            (next, most) = (last.offset + 1, PAGE);
+            if let Some(found) = page.into_iter().find(|record| LetterId::of(record) == *id) {
+                return Ok(Some(found));
+            }
+        }
     }
 
     /// The stores that `letter` goes back to: the group's that gave it up, or those of all that read its topic.
@@ -180,7 +193,7 @@ fn newest(letters: Vec<DeadLetter>) -> Vec<DeadLetter> {
     let mut newest = HashMap::new();
     for letter in letters {
         let original = &letter.original;
-        let key = (letter.group.clone(), original.topic.clone(), original.partition, original.offset);
+        let key = (letter.group.clone(), original.topic.clone(), original.origin());
         newest
             .entry(key)
             .and_modify(|known: &mut DeadLetter| {

@@ -16,6 +16,16 @@ pub struct UserData {
     pub version: Option<i64>,
 }
 
+impl UserData {
+    /// What stands in the place of a name that was erased.
+    pub const ERASED_NAME: &str = "erased";
+
+    /// What stands in the place of the email of a user that was erased: nobody can have it (RFC 2606).
+    pub fn erased_email(id: UserId) -> String {
+        format!("erased-{}@erased.invalid", id.0)
+    }
+}
+
 /// A product as events and views show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductData {

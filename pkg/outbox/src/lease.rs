@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use esteira_sql::{Conn, Db, on};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
+/// The lease of the dispatchers: an outbox has one at a time.
+pub const DISPATCHER: &str = "dispatcher";
+
 /// The right to work until `remaining` is over. Only marks are fenced by it: a late send is harmless, its sequence is known.
 #[derive(Clone, Debug)]
 pub struct Lease {

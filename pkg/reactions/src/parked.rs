@@ -84,7 +84,7 @@ impl Parked {
 
 /// One record of one group is one row, however often it fails.
 pub(crate) fn id(group: &str, record: &Record) -> String {
-    format!("{group}/{}/{}/{}", record.topic, record.partition, record.offset)
+    format!("{group}/{}/{}/{}", record.topic, record.partition, record.origin().offset)
 }
 
 /// Keeps `failed` and forgets the rows `done`, in one transaction.

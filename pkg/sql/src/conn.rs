@@ -167,6 +167,14 @@ impl Db {
         }
     }
 
+    /// Makes what was deleted unreadable also for whoever has the store's files, where that is not the server's to do.
+    pub async fn scrub(&self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::MySql(_) => Ok(()),
+            Self::Sqlite(file) => file.scrub().await,
+        }
+    }
+
     /// Closes every connection.
     pub async fn close(&self) {
         match self {

@@ -1,7 +1,7 @@
 //! One SQLite file: one writer connection behind a fair queue, and readers beside it.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::sqlite::{
@@ -14,6 +14,9 @@ const READERS: u32 = 4;
 const STATEMENT_CACHE: usize = 400;
 /// The writer queue is fair, so a wait this long means that the writer is stuck, not busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long readers of an older state are waited for.
+const SCRUB_PATIENCE: Duration = Duration::from_secs(30);
 
 /// An open SQLite file. Cloning shares the connections.
 #[derive(Clone, Debug)]
@@ -50,6 +53,26 @@ impl SqliteFile {
     /// Connections that only read, each a snapshot of the last commit.
     pub fn readers(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    /// Writes the file anew and empties its log, so that nothing is left in it of what was deleted or overwritten. Writers
+    /// wait meanwhile.
+    pub async fn scrub(&self) -> Result<(), sqlx::Error> {
+        let mut writer = self.writer.acquire().await?;
+        sqlx::query("vacuum").execute(&mut *writer).await?;
+        let started = Instant::now();
+        loop {
+            let (busy,): (i64,) =
+                sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut *writer).await?;
+            if busy == 0 {
+                return Ok(());
+            }
+            if started.elapsed() > SCRUB_PATIENCE {
+                return Err(sqlx::Error::Protocol(
+                    "a reader keeps the file's log from being emptied".to_owned(),
+                ));
+            }
+        }
     }
 
     /// Closes every connection, after which the file may be moved.

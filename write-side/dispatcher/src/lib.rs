@@ -13,14 +13,12 @@ use std::time::Duration;
 
 use esteira_bus::{Log, Pauses};
 use esteira_events::Topics;
-use esteira_outbox::{Lease, LeaseError, acquire, release};
+use esteira_outbox::{DISPATCHER, Lease, LeaseError, acquire, release};
 use esteira_sql::Db;
 use esteira_telemetry::{Stage, State};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The outbox has one lease; more dispatchers wait for it.
-const LEASE: &str = "dispatcher";
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A page that takes longer is a stall that somebody should look at.
@@ -69,7 +67,7 @@ impl Dispatcher {
     pub async fn run(self, stop: CancellationToken) {
         let mut pauses = Pauses::new(SHORTEST_WAIT, LONGEST_PAUSE);
         while !stop.is_cancelled() {
-            match acquire(&self.db, LEASE, &self.settings.owner, self.settings.lease_ttl).await {
+            match acquire(&self.db, DISPATCHER, &self.settings.owner, self.settings.lease_ttl).await {
                 Ok(Some(lease)) => {
                     tracing::info!(token = lease.token(), owner = %self.settings.owner, "dispatcher has the lease");
                     self.work(lease, &stop).await;

@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod erase;
 mod update;
 
 use esteira_aggregate::Aggregate;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use create::{CreateUser, create};
 pub use delete::{DeleteUser, delete};
+pub use erase::{EraseUser, Orders, erase};
 pub use update::{UpdateUser, update};
 
 /// A user.
@@ -33,9 +35,20 @@ pub enum UserEvent {
 /// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserRejected {
-    NotFound { id: UserId },
-    EmailTaken { email: String },
-    HasOrders { id: UserId },
+    NotFound {
+        id: UserId,
+    },
+    EmailTaken {
+        email: String,
+    },
+    HasOrders {
+        id: UserId,
+    },
+    /// Somebody still needs to know whose these orders are.
+    HasOpenOrders {
+        id: UserId,
+        orders: Vec<i64>,
+    },
 }
 
 impl Aggregate for User {

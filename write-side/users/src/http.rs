@@ -9,6 +9,8 @@ use esteira_sql::Db;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use user::rejected;
+
 use crate::service::Users;
 
 /// What the routes need.

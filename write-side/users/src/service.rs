@@ -1,13 +1,15 @@
 //! The users service as the batch executor sees it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use esteira_aggregate::{Aggregates, Cause, Receipt, Service, Slot, Snapshot, WriteError};
+use esteira_events::UserData;
 use esteira_outbox::NewEvent;
 use esteira_sql::{Conn, Timestamp, fold_email};
 
-use crate::domain::{self, CreateUser, DeleteUser, UpdateUser, User, UserRejected};
+use crate::domain::{self, CreateUser, DeleteUser, EraseUser, Orders, UpdateUser, User, UserRejected};
 use crate::store;
 
 /// The users service.
@@ -20,6 +22,7 @@ pub enum UserCommand {
     Create(CreateUser),
     Update(UpdateUser),
     Delete(DeleteUser),
+    Erase(EraseUser),
 }
 
 /// What a batch of user commands touches.
@@ -28,6 +31,8 @@ pub struct World {
     /// By folded email. An email that its owner gives up within the batch stays taken for the batch.
     owners: HashMap<String, Owner>,
     with_orders: HashSet<i64>,
+    /// The ids of the open orders of users that are to be erased.
+    open_orders: HashMap<i64, Vec<i64>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +76,17 @@ impl World {
         self.users.apply(slot, [deleted], cause);
         Ok(slot)
     }
+
+    fn erase(&mut self, command: &EraseUser, cause: &Cause) -> Result<Slot, UserRejected> {
+        let EraseUser { id } = *command;
+        let (slot, user) = self.users.find(id.0).ok_or(UserRejected::NotFound { id })?;
+        let open = self.open_orders.get(&id.0).cloned().unwrap_or_default();
+        let orders = Orders { any: self.with_orders.contains(&id.0), open };
+        let taken = self.is_taken(&UserData::erased_email(id), Some((id.0, slot)));
+        let erased = domain::erase(user, command, &orders, taken)?;
+        self.users.apply(slot, erased, cause);
+        Ok(slot)
+    }
 }
 
 #[async_trait]
@@ -93,11 +109,13 @@ impl Service for Users {
         for row in store::load_for_update(conn, &wanted.ids).await? {
             users.load(row.id.0, row.version, row.into_state());
         }
-        let owners = store::owners(conn, &wanted.emails).await?;
+        let emails: Vec<&str> = wanted.emails.iter().map(AsRef::as_ref).collect();
+        let owners = store::owners(conn, &emails).await?;
         Ok(World {
             users,
             owners: owners.into_iter().map(|(id, email)| (fold_email(&email), Owner::Stored(id.0))).collect(),
             with_orders: store::with_orders(conn, &wanted.deleted).await?,
+            open_orders: store::open_orders(conn, &wanted.erased).await?,
         })
     }
 
@@ -106,6 +124,7 @@ impl Service for Users {
             UserCommand::Create(_) => None,
             UserCommand::Update(command) => world.users.version_of(command.id.0),
             UserCommand::Delete(command) => world.users.version_of(command.id.0),
+            UserCommand::Erase(command) => world.users.version_of(command.id.0),
         }
     }
 
@@ -119,6 +138,7 @@ impl Service for Users {
             UserCommand::Create(command) => world.create(command, cause),
             UserCommand::Update(command) => world.update(command, cause),
             UserCommand::Delete(command) => world.delete(command, cause),
+            UserCommand::Erase(command) => world.erase(command, cause),
         }?;
         Ok(world.users.receipt(slot))
     }
@@ -140,6 +160,7 @@ impl Service for Users {
             UserCommand::Create(command) => Some(command.email.clone()),
             UserCommand::Update(command) => command.email.clone(),
             UserCommand::Delete(_) => None,
+            UserCommand::Erase(command) => Some(UserData::erased_email(command.id)),
         };
         email.map(|email| UserRejected::EmailTaken { email })
     }
@@ -148,7 +169,8 @@ impl Service for Users {
         match rejection {
             UserRejected::NotFound { .. }
             | UserRejected::EmailTaken { .. }
-            | UserRejected::HasOrders { .. } => true,
+            | UserRejected::HasOrders { .. }
+            | UserRejected::HasOpenOrders { .. } => true,
         }
     }
 }
@@ -157,8 +179,10 @@ impl Service for Users {
 #[derive(Default)]
 struct Wanted<'c> {
     ids: Vec<i64>,
-    emails: Vec<&'c str>,
+    emails: Vec<Cow<'c, str>>,
+    /// Users that may go.
     deleted: Vec<i64>,
+    erased: Vec<i64>,
 }
 
 impl<'c> Wanted<'c> {
@@ -166,14 +190,20 @@ impl<'c> Wanted<'c> {
         let mut wanted = Self::default();
         for command in commands {
             match command {
-                UserCommand::Create(command) => wanted.emails.push(&command.email),
+                UserCommand::Create(command) => wanted.emails.push(Cow::Borrowed(&command.email)),
                 UserCommand::Update(command) => {
                     wanted.ids.push(command.id.0);
-                    wanted.emails.extend(command.email.as_deref());
+                    wanted.emails.extend(command.email.as_deref().map(Cow::Borrowed));
                 }
                 UserCommand::Delete(command) => {
                     wanted.ids.push(command.id.0);
                     wanted.deleted.push(command.id.0);
+                }
+                UserCommand::Erase(EraseUser { id }) => {
+                    wanted.ids.push(id.0);
+                    wanted.emails.push(Cow::Owned(UserData::erased_email(*id)));
+                    wanted.deleted.push(id.0);
+                    wanted.erased.push(id.0);
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! All SQL of the users service.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use esteira_aggregate::{Aggregates, WriteError};
-use esteira_events::UserId;
+use esteira_events::{OrderId, UserId};
 use esteira_sql::bulk::{self, InsertedIds};
 use esteira_sql::{Conn, Timestamp, on};
 use sqlx::QueryBuilder;
@@ -75,6 +75,24 @@ pub async fn with_orders(conn: &mut Conn<'_>, ids: &[i64]) -> Result<HashSet<i64
         );
     }
     Ok(found)
+}
+
+/// The orders of `ids` that are under way or wait for a refund, by user. What Go stored as a status and nobody knows counts
+/// as under way.
+pub async fn open_orders(conn: &mut Conn<'_>, ids: &[i64]) -> Result<HashMap<i64, Vec<i64>>, sqlx::Error> {
+    let mut open: HashMap<i64, Vec<i64>> = HashMap::new();
+    for list in bulk::key_lists(ids) {
+        let rows: Vec<(UserId, OrderId)> = on!(conn, c => {
+            let mut query = QueryBuilder::new("select user_id, id from orders where user_id in ");
+            bulk::push_list(&mut query, &list);
+            query.push(" and (status not in ('DELIVERED', 'CANCELED') or refund_due) order by id");
+            query.build_query_as().fetch_all(&mut *c).await
+        })?;
+        for (user, order) in rows {
+            open.entry(user.0).or_default().push(order.0);
+        }
+    }
+    Ok(open)
 }
 
 /// Writes every change of the batch.

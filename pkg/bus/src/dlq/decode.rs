@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{DlqDecodeError, headers};
+use crate::record::origin_in;
 use crate::{Header, Record};
 
 /// Where a dead letter does not tell the original's partition or offset (Go's do not), the record has this.
@@ -30,7 +31,7 @@ fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>
 /// them, as Go's do not; such a dead letter's headers are all taken for the original's.
 pub fn original(dlq: &Record) -> Result<Record, DlqDecodeError> {
     let letter: Letter<'_> = serde_json::from_slice(dlq.value.as_deref().ok_or(DlqDecodeError::Empty)?)?;
-    let (theirs, ours) = split(&dlq.headers)?;
+    let (theirs, ours) = split(dlq)?;
     let partition = number(ours, headers::PARTITION)?.unwrap_or(UNKNOWN);
     Ok(Record {
         value: value_of(&letter)?,
@@ -57,9 +58,12 @@ fn value_of(letter: &Letter<'_>) -> Result<Option<Vec<u8>>, DlqDecodeError> {
 }
 
 /// The original's headers, and the ones that [`super::dead_letter`] put after them.
-pub(super) fn split(all: &[Header]) -> Result<(&[Header], &[Header]), DlqDecodeError> {
+pub(super) fn split(letter: &Record) -> Result<(&[Header], &[Header]), DlqDecodeError> {
+    let all = letter.headers.as_slice();
     let Some(at) = all.iter().rposition(|header| header.name == headers::HEADER_COUNT) else {
-        return Ok((all, &[]));
+        // Of a letter that was published again the last header tells of the letter.
+        let own = |header: &Header| origin_in(header, &letter.topic, letter.partition).is_some();
+        return Ok(all.split_at(all.len() - usize::from(all.last().is_some_and(own))));
     };
     let count = number(&all[at..], headers::HEADER_COUNT)?.and_then(|count| usize::try_from(count).ok());
     let count = count.filter(|count| *count <= at).ok_or(DlqDecodeError::Header(headers::HEADER_COUNT))?;

@@ -10,7 +10,7 @@ use super::decode::{UNKNOWN, number, split};
 use super::{DLQ_SUFFIX, DlqDecodeError, headers, original};
 use crate::Record;
 
-/// Where a dead letter is: `order.paid.dlq/0/12`.
+/// Where a dead letter was put: `order.paid.dlq/0/12`. It keeps this name also when it is published again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LetterId {
     pub topic: String,
@@ -20,7 +20,7 @@ pub struct LetterId {
 
 impl LetterId {
     pub fn of(letter: &Record) -> Self {
-        Self { topic: letter.topic.clone(), partition: letter.partition, offset: letter.offset }
+        Self { topic: letter.topic.clone(), partition: letter.partition, offset: letter.origin().offset }
     }
 }
 
@@ -78,9 +78,9 @@ impl DeadLetter {
         let said: Said = serde_json::from_slice(letter.value.as_deref().ok_or(DlqDecodeError::Empty)?)?;
         let mut original = original(letter)?;
         if i64::from(original.partition) == UNKNOWN {
-            (original.partition, original.offset) = (-1 - letter.partition, letter.offset);
+            (original.partition, original.offset) = (-1 - letter.partition, letter.origin().offset);
         }
-        let (_, ours) = split(&letter.headers)?;
+        let (_, ours) = split(letter)?;
         let text = |name: &str| {
             let header = ours.iter().find(|header| header.name == name)?;
             std::str::from_utf8(header.value.as_deref()?).ok().map(str::to_owned)

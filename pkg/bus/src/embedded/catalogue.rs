@@ -95,13 +95,16 @@ impl Catalogue {
 }
 
 async fn end_of(file: &SqliteFile, topic: i64, partition: i32) -> Result<i64, sqlx::Error> {
-    let (last,): (Option<i64>,) =
-        sqlx::query_as("select max(offset) from records where topic_id = ? and partition = ?")
-            .bind(topic)
-            .bind(partition)
-            .fetch_one(file.readers())
-            .await?;
-    Ok(last.map_or(0, |last| last + 1))
+    let (last, start): (Option<i64>, Option<i64>) = sqlx::query_as(
+        "select (select max(offset) from records where topic_id = ?1 and partition = ?2),
+         (select start from starts where topic_id = ?1 and partition = ?2)",
+    )
+    .bind(topic)
+    .bind(partition)
+    .fetch_one(file.readers())
+    .await?;
+    // Offsets are not used again where every record is deleted.
+    Ok(last.map_or(0, |last| last + 1).max(start.unwrap_or(0)))
 }
 
 pub(super) async fn create_topics(

@@ -74,3 +74,16 @@ pub(super) async fn committed(
         .map(|(topic, partition, next)| (TopicPartition::new(topic, partition), next))
         .collect())
 }
+
+/// The oldest offset that can still be read, of the partitions of which something was deleted.
+pub(super) async fn starts(file: &SqliteFile) -> Result<HashMap<TopicPartition, i64>, sqlx::Error> {
+    let rows: Vec<(String, i32, i64)> = sqlx::query_as(
+        "select topics.name, starts.partition, starts.start from starts join topics on topics.id = starts.topic_id",
+    )
+    .fetch_all(file.readers())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(topic, partition, start)| (TopicPartition::new(topic, partition), start))
+        .collect())
+}

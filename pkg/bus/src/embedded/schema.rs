@@ -2,7 +2,7 @@
 
 use esteira_sql::sqlite::SqliteFile;
 
-const TABLES: [&str; 3] = [
+const TABLES: [&str; 4] = [
     "create table if not exists topics (
         id integer primary key autoincrement,
         name text not null unique,
@@ -18,6 +18,12 @@ const TABLES: [&str; 3] = [
         value blob,
         headers text,
         primary key (topic_id, partition, offset)
+    ) without rowid",
+    "create table if not exists starts (
+        topic_id integer not null,
+        partition integer not null,
+        start integer not null,
+        primary key (topic_id, partition)
     ) without rowid",
     "create table if not exists offsets (
         group_name text not null,

@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::Shared;
 use super::catalogue::Catalogue;
 use crate::ownership::{Place, TopicPartition};
+use crate::record::Placed;
 use crate::rules::{batch_bytes, check_record, partition_of};
-use crate::{NewRecord, Position, PublishError};
+use crate::{Position, PublishError};
 
 /// Operations that may wait, and that may share a transaction.
 const QUEUE: usize = 256;
@@ -21,8 +22,9 @@ const ROWS: usize = 32;
 type Answer = Result<Position, PublishError>;
 
 pub(super) enum Op {
-    Publish { records: Vec<NewRecord>, reply: oneshot::Sender<Vec<Answer>> },
+    Publish { records: Vec<Placed>, reply: oneshot::Sender<Vec<Answer>> },
     Commit { group: String, places: Vec<Place>, reply: oneshot::Sender<Result<(), String>> },
+    Delete { topic_id: i64, partition: i32, before: i64, reply: oneshot::Sender<Result<(), String>> },
 }
 
 /// Starts the writer, which ends when the last sender is dropped.
@@ -51,7 +53,7 @@ struct Row<'a> {
     topic_id: i64,
     at: TopicPartition,
     offset: i64,
-    record: &'a NewRecord,
+    placed: &'a Placed,
     headers: Option<String>,
 }
 
@@ -85,7 +87,8 @@ impl Writer {
     }
 
     /// Finds `record` its place, or says what is wrong with it.
-    fn place<'a>(&mut self, record: &'a NewRecord, ends: &mut Ends, rows: &mut Vec<Row<'a>>) -> Answer {
+    fn place<'a>(&mut self, placed: &'a Placed, ends: &mut Ends, rows: &mut Vec<Row<'a>>) -> Answer {
+        let record = &placed.record;
         check_record(record).map_err(PublishError::Rejected)?;
         let catalogue = self.shared.catalogue();
         let topic = catalogue.topic(&record.topic);
@@ -94,10 +97,17 @@ impl Writer {
         if bytes > most {
             return Err(PublishError::TooLarge(format!("{bytes} bytes are more than the topic's {most}")));
         }
-        let partition = partition_of(record.key.as_deref(), topic.partitions()).unwrap_or_else(|| {
+        let by_key = || partition_of(record.key.as_deref(), topic.partitions());
+        let partition = placed.partition.or_else(by_key).unwrap_or_else(|| {
             self.turn = self.turn.wrapping_add(1);
             self.turn.rem_euclid(topic.partitions())
         });
+        if !(0..topic.partitions()).contains(&partition) {
+            return Err(PublishError::Rejected(format!(
+                "topic {} has no partition {partition}",
+                record.topic
+            )));
+        }
         let at = TopicPartition::new(record.topic.as_str(), partition);
         let end = ends.entry(at.clone()).or_insert_with(|| catalogue.end(&at).map_or(0, |(_, end)| end));
         let offset = *end;
@@ -106,20 +116,24 @@ impl Writer {
             .then(|| serde_json::to_string(&record.headers))
             .transpose()
             .map_err(|error| PublishError::Rejected(error.to_string()))?;
-        rows.push(Row { topic_id: topic.id, at, offset, record, headers });
+        rows.push(Row { topic_id: topic.id, at, offset, placed, headers });
         Ok(Position { partition, offset })
     }
 
     async fn transaction(&self, rows: &[Row<'_>], batch: &[Op]) -> Result<(), sqlx::Error> {
-        let commits = batch.iter().any(|op| matches!(op, Op::Commit { .. }));
-        if rows.is_empty() && !commits {
+        let others = batch.iter().any(|op| !matches!(op, Op::Publish { .. }));
+        if rows.is_empty() && !others {
             return Ok(());
         }
         let mut tx = self.shared.file.writer().begin_with("begin immediate").await?;
         insert_all(&mut tx, rows).await?;
         for op in batch {
-            if let Op::Commit { group, places, .. } = op {
-                self.commit(&mut tx, group, places).await?;
+            match op {
+                Op::Publish { .. } => {}
+                Op::Commit { group, places, .. } => self.commit(&mut tx, group, places).await?,
+                Op::Delete { topic_id, partition, before, .. } => {
+                    delete(&mut tx, *topic_id, *partition, *before).await?;
+                }
             }
         }
         tx.commit().await
@@ -190,12 +204,36 @@ async fn insert(tx: &mut Transaction<'_, Sqlite>, rows: &[Row<'_>], now: i64) ->
             .push_bind(row.topic_id)
             .push_bind(row.at.partition)
             .push_bind(row.offset)
-            .push_bind(now)
-            .push_bind(row.record.key.as_deref())
-            .push_bind(row.record.value.as_deref())
+            .push_bind(row.placed.timestamp_ms.unwrap_or(now))
+            .push_bind(row.placed.record.key.as_deref())
+            .push_bind(row.placed.record.value.as_deref())
             .push_bind(row.headers.as_deref());
     });
     insert.build().execute(&mut **tx).await.map(drop)
+}
+
+async fn delete(
+    tx: &mut Transaction<'_, Sqlite>,
+    topic_id: i64,
+    partition: i32,
+    before: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from records where topic_id = ? and partition = ? and offset < ?")
+        .bind(topic_id)
+        .bind(partition)
+        .bind(before)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(
+        "insert into starts (topic_id, partition, start) values (?, ?, ?)
+         on conflict (topic_id, partition) do update set start = max(start, excluded.start)",
+    )
+    .bind(topic_id)
+    .bind(partition)
+    .bind(before)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
 }
 
 fn reply(batch: Vec<Op>, answers: Vec<Vec<Answer>>, failed: Option<&str>) {
@@ -207,7 +245,7 @@ fn reply(batch: Vec<Op>, answers: Vec<Vec<Answer>>, failed: Option<&str>) {
                 // Whoever asked may be gone.
                 let _ = reply.send(answers.into_iter().map(|answer| unless_failed(answer, failed)).collect());
             }
-            Op::Commit { reply, .. } => {
+            Op::Commit { reply, .. } | Op::Delete { reply, .. } => {
                 let _ = reply.send(failed.map_or(Ok(()), |reason| Err(reason.to_owned())));
             }
         }

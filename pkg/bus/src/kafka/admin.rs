@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -36,6 +37,27 @@ pub(super) async fn create_topics(
     let created = answers.into_iter().map(created).collect::<Result<Vec<_>, _>>()?;
     wait_until_visible(metadata, specs).await?;
     Ok(created)
+}
+
+/// The brokers answer once the leader has moved the start of the partition.
+pub(super) async fn delete_before(
+    admin: &AdminClient<LogContext>,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<(), LogError> {
+    let options =
+        AdminOptions::new().request_timeout(Some(CALL_TIMEOUT)).operation_timeout(Some(CALL_TIMEOUT));
+    let mut before = TopicPartitionList::new();
+    before
+        .add_partition_offset(topic, partition, Offset::Offset(offset))
+        .map_err(|error| log_error(&error))?;
+    let deleted = admin.delete_records(&before, &options).await.map_err(|error| log_error(&error))?;
+    let outcome = deleted.elements().iter().try_for_each(TopicPartitionListElem::error);
+    outcome.map_err(|error| {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        of_code(code, format!("cannot delete the records of {topic}/{partition} before {offset}: {error}"))
+    })
 }
 
 fn new_topic(spec: &TopicSpec) -> NewTopic<'_> {

@@ -6,10 +6,18 @@ use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Header as KafkaHeader, Headers, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 
-use crate::{Header, NewRecord, Record};
+use crate::record::Placed;
+use crate::{Header, Record};
 
-pub(super) fn to_kafka(record: &NewRecord) -> FutureRecord<'_, [u8], [u8]> {
+pub(super) fn to_kafka(placed: &Placed) -> FutureRecord<'_, [u8], [u8]> {
+    let record = &placed.record;
     let mut message = FutureRecord::to(&record.topic);
+    if let Some(partition) = placed.partition {
+        message = message.partition(partition);
+    }
+    if let Some(timestamp_ms) = placed.timestamp_ms {
+        message = message.timestamp(timestamp_ms);
+    }
     if let Some(key) = &record.key {
         message = message.key(key.as_slice());
     }

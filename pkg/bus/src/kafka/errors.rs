@@ -71,6 +71,7 @@ pub(super) fn of_code(code: Code, message: String) -> LogError {
         | Code::InvalidPartitions
         | Code::InvalidReplicationFactor
         | Code::InvalidReplicaAssignment
+        | Code::OffsetOutOfRange
         | Code::InvalidRequest
         | Code::PolicyViolation
         | Code::TopicAuthorizationFailed

@@ -14,8 +14,9 @@ use super::config::BATCH_BYTES;
 use super::context::LogContext;
 use super::convert::to_kafka;
 use super::errors::{invalid, may_be_a_neighbours_fault, publish_error};
+use crate::record::Placed;
 use crate::rules::{batch_bytes, check_record};
-use crate::{LogError, NewRecord, Position, PublishError};
+use crate::{LogError, Position, PublishError};
 
 /// How long to wait for room in librdkafka's queue, and how often to look.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
@@ -41,7 +42,7 @@ impl Producer {
         Ok(Self { config, client: Mutex::new(client) })
     }
 
-    pub(super) async fn publish(&self, records: &[NewRecord]) -> Vec<Answer> {
+    pub(super) async fn publish(&self, records: &[Placed]) -> Vec<Answer> {
         let client = self.client();
         let sent = send_all(&client, records).await;
         let outcomes = join_all(sent.into_iter().map(settle)).await;
@@ -75,11 +76,11 @@ impl Producer {
 }
 
 /// A record smaller than a batch may have been refused for the batch it was in.
-fn worth_sending_alone(record: &NewRecord, error: &KafkaError) -> bool {
-    may_be_a_neighbours_fault(error) && batch_bytes(record) < BATCH_BYTES
+fn worth_sending_alone(record: &Placed, error: &KafkaError) -> bool {
+    may_be_a_neighbours_fault(error) && batch_bytes(&record.record) < BATCH_BYTES
 }
 
-async fn send_alone(client: &Client, record: &NewRecord) -> Answer {
+async fn send_alone(client: &Client, record: &Placed) -> Answer {
     match settle(send(client, record).await).await {
         Outcome::Done(answer) => answer,
         Outcome::Failed(error) => Err(publish_error(&error)),
@@ -88,7 +89,7 @@ async fn send_alone(client: &Client, record: &NewRecord) -> Answer {
 
 /// Hands every record to librdkafka in order. Once one finds no room in time, those after it are not tried, or they
 /// would overtake it.
-async fn send_all(client: &Client, records: &[NewRecord]) -> Vec<Sent> {
+async fn send_all(client: &Client, records: &[Placed]) -> Vec<Sent> {
     let mut sent = Vec::with_capacity(records.len());
     for record in records {
         let outcome = match sent.last() {
@@ -102,8 +103,8 @@ async fn send_all(client: &Client, records: &[NewRecord]) -> Vec<Sent> {
     sent
 }
 
-async fn send(client: &Client, record: &NewRecord) -> Sent {
-    if let Err(reason) = check_record(record) {
+async fn send(client: &Client, record: &Placed) -> Sent {
+    if let Err(reason) = check_record(&record.record) {
         return Sent::Refused(PublishError::Rejected(reason));
     }
     let deadline = Instant::now() + QUEUE_WAIT;

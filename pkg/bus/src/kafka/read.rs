@@ -12,6 +12,7 @@ use super::admin::{CALL_TIMEOUT, blocking};
 use super::context::LogContext;
 use super::convert::from_kafka;
 use super::errors::{invalid, log_error};
+use crate::record::bytes_of;
 use crate::rules::check_topic_name;
 use crate::{LogError, Record};
 
@@ -19,6 +20,8 @@ type Client = BaseConsumer<LogContext>;
 
 /// How long the next record may take to come.
 const SILENCE: Duration = Duration::from_secs(5);
+/// A read ends here even if it has not reached its number of records.
+const MAX_READ_BYTES: usize = 16 * 1024 * 1024;
 
 pub(super) async fn records(
     config: &KafkaConfig,
@@ -63,12 +66,14 @@ fn assign(client: &Client, topic: &str, partition: i32, offset: i64) -> Result<(
 }
 
 fn collect(client: &Client, max: usize) -> Result<Vec<Record>, LogError> {
-    let mut records = Vec::new();
+    let (mut records, mut bytes) = (Vec::new(), 0);
     let mut deadline = Instant::now() + SILENCE;
-    while records.len() < max {
+    while records.len() < max && bytes < MAX_READ_BYTES {
         match client.poll(deadline.saturating_duration_since(Instant::now())) {
             Some(Ok(message)) => {
-                records.push(from_kafka(&message));
+                let record = from_kafka(&message);
+                bytes += bytes_of(&record);
+                records.push(record);
                 deadline = Instant::now() + SILENCE;
             }
             Some(Err(KafkaError::PartitionEOF(_))) => break,

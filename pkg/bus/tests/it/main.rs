@@ -10,6 +10,7 @@ mod kafka_only;
 mod offsets;
 mod records;
 mod rejections;
+mod republishing;
 mod serialization;
 mod tools;
 mod worker;

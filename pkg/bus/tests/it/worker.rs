@@ -61,6 +61,14 @@ struct Counted {
 
 #[async_trait]
 impl Log for Counted {
+    async fn republish(&self, records: Vec<Record>) -> Vec<Result<Position, PublishError>> {
+        self.log.republish(records).await
+    }
+
+    async fn delete_before(&self, topic: &str, partition: i32, offset: i64) -> Result<(), LogError> {
+        self.log.delete_before(topic, partition, offset).await
+    }
+
     async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Position, PublishError>> {
         self.log.publish(records).await
     }

@@ -58,6 +58,11 @@ pub trait Views: Send + Sync {
     async fn count(&self, collection: &Collection, filters: &[Filter], limit: u64)
     -> Result<u64, ViewsError>;
 
+    /// Makes what was deleted unreadable also for whoever has the store's files, where that is not the server's to do.
+    async fn scrub(&self) -> Result<(), ViewsError> {
+        Ok(())
+    }
+
     /// Which engine answers, and where. Also serves as the readiness check.
     async fn describe(&self) -> Result<ViewsDescription, ViewsError>;
 }

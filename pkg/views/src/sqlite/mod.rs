@@ -127,6 +127,10 @@ impl Views for SqliteViews {
         Ok(count.unsigned_abs())
     }
 
+    async fn scrub(&self) -> Result<(), ViewsError> {
+        self.file.scrub().await.map_err(views_error)
+    }
+
     async fn describe(&self) -> Result<ViewsDescription, ViewsError> {
         let version = sqlx::query_scalar("select sqlite_version()")
             .fetch_one(self.file.readers())

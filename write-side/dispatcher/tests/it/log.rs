@@ -64,6 +64,14 @@ impl Log for FaultyLog {
         answers
     }
 
+    async fn republish(&self, records: Vec<Record>) -> Vec<Result<Position, PublishError>> {
+        self.inner.republish(records).await
+    }
+
+    async fn delete_before(&self, topic: &str, partition: i32, offset: i64) -> Result<(), LogError> {
+        self.inner.delete_before(topic, partition, offset).await
+    }
+
     async fn subscribe(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, LogError> {
         self.inner.subscribe(group, topics).await
     }

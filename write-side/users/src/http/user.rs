@@ -37,6 +37,7 @@ impl Resource for User {
     }
 }
 
+/// The problem that a refused command is.
 pub fn rejected(rejection: UserRejected) -> Problem {
     match rejection {
         UserRejected::NotFound { id } => not_found::<User>(id.0),
@@ -46,6 +47,14 @@ pub fn rejected(rejection: UserRejected) -> Problem {
         }
         UserRejected::HasOrders { id } => {
             Problem::conflict("user_has_orders", format!("user {id} has orders and cannot be deleted"))
+        }
+        UserRejected::HasOpenOrders { id, orders } => {
+            let orders: Vec<String> = orders.iter().map(i64::to_string).collect();
+            let orders = orders.join(", ");
+            Problem::conflict(
+                "user_has_open_orders",
+                format!("user {id} cannot be erased while orders of it are open: {orders}"),
+            )
         }
     }
 }

@@ -1,0 +1,371 @@
+//! One erasure, from the first look to the last.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use esteira_bus::{LetterId, Log, LogError};
+use esteira_events::Topics;
+use esteira_outbox::{Lease, LeaseError, acquire, release};
+use esteira_sql::Db;
+use esteira_views::{Views, ViewsError};
+use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::erasures::{self, Entry};
+use crate::log::{Partition, Scanned, Topic};
+use crate::outbox::{self, Rows};
+use crate::parked::{erase_of_projectors, erase_of_reactions};
+use crate::people::People;
+use crate::{tables, views};
+
+/// One erasure works at a time, or two would publish one partition again side by side.
+const LEASE: &str = "erasure";
+const LEASE_TTL: Duration = Duration::from_secs(60);
+/// What is on its way while a pass works is found by the next one.
+const PASSES: usize = 10;
+/// How long a consumer group that does not move is waited for.
+const STANDSTILL: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Erases people's data from every store.
+#[derive(Clone)]
+pub struct Erasure {
+    pub db: Db,
+    pub log: Arc<dyn Log>,
+    pub views: Arc<dyn Views>,
+    pub topics: Topics,
+    /// The consumer groups of the platform.
+    pub groups: Vec<String>,
+}
+
+/// Whom to erase.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    pub users: Vec<i64>,
+    /// Kept in table `erasures`; must not name them.
+    pub reason: String,
+    /// Everybody who was ever erased, too: a backup has brought them back.
+    pub again: bool,
+    /// Change nothing, and count.
+    pub dry_run: bool,
+}
+
+/// How far an erasure is, and what it has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Erased {
+    /// Also those whose erasure was broken off before.
+    pub users: Vec<i64>,
+    /// Records of the log to read in all, as far as is known, and how many were read.
+    pub total: u64,
+    pub read: u64,
+    /// Events of the outbox, and what was given up of it.
+    pub events: u64,
+    /// Answers that are kept for retries.
+    pub answers: u64,
+    /// Records in retry stores.
+    pub parked: u64,
+    /// Reasons of decisions about dead letters.
+    pub decisions: u64,
+    /// Records of the log, dead letters included.
+    pub records: u64,
+    /// Partitions that were published again for that, and their records.
+    pub partitions: u64,
+    pub published_again: u64,
+    /// Documents of the views.
+    pub documents: u64,
+    /// Consumer groups that have not read past what was deleted, and stand still.
+    pub behind: Vec<String>,
+}
+
+impl Erased {
+    fn found(&self) -> u64 {
+        self.events + self.answers + self.parked + self.decisions + self.records + self.documents
+    }
+}
+
+/// Why nothing, or not everything, was erased. It can be run again at any time.
+#[derive(Debug, thiserror::Error)]
+pub enum ErasureError {
+    #[error("there is no user {0}: no row, no event and no erasure")]
+    NotFound(i64),
+    #[error("another erasure is at work: wait until it is done")]
+    Busy,
+    #[error(
+        "rows of the outbox about {0} are still waiting to be published, see `esteira outbox list`: run it again then"
+    )]
+    Unpublished(String),
+    #[error(
+        "data of {0} still comes from somewhere after {PASSES} passes: run it again when the platform is quiet"
+    )]
+    Restless(String),
+    #[error("the erasure was interrupted, run it again: {0}")]
+    Unavailable(String),
+}
+
+impl From<LogError> for ErasureError {
+    fn from(error: LogError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for ErasureError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(format!("the write store: {error}"))
+    }
+}
+
+impl From<ViewsError> for ErasureError {
+    fn from(error: ViewsError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<LeaseError> for ErasureError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Lost(_) => Self::Busy,
+            LeaseError::Sql(error) => error.into(),
+        }
+    }
+}
+
+type Each<'a> = &'a mut (dyn FnMut(&Erased) + Send);
+
+impl Erasure {
+    /// Every erasure that was asked for.
+    pub async fn list(&self) -> Result<Vec<Entry>, ErasureError> {
+        Ok(erasures::all(&mut self.db.read().await?.conn()).await?)
+    }
+
+    /// Erases whom `wish` means. Their rows must have been erased by a command, whose event is on its way; `gone` are those
+    /// that have none.
+    pub async fn run(
+        &self,
+        wish: &Wish,
+        gone: &[i64],
+        mut each: impl FnMut(&Erased) + Send,
+    ) -> Result<Erased, ErasureError> {
+        let owner = Uuid::new_v4().to_string();
+        let lease = acquire(&self.db, LEASE, &owner, LEASE_TTL).await?.ok_or(ErasureError::Busy)?;
+        let mut work =
+            Work { of: self, lease, dry: wish.dry_run, people: People::default(), erased: Erased::default() };
+        let outcome = work.all(wish, gone, &mut each).await;
+        if let Err(error) = release(&self.db, &work.lease).await {
+            tracing::warn!(%error, "the lease of erasures could not be given up");
+        }
+        outcome?;
+        Ok(work.erased)
+    }
+}
+
+/// An erasure at work.
+struct Work<'a> {
+    of: &'a Erasure,
+    lease: Lease,
+    dry: bool,
+    people: People,
+    erased: Erased,
+}
+
+impl Work<'_> {
+    async fn all(&mut self, wish: &Wish, gone: &[i64], each: Each<'_>) -> Result<(), ErasureError> {
+        self.meet(wish, gone).await?;
+        for _ in 0..PASSES {
+            let before = self.erased.found();
+            self.pass(each).await?;
+            if self.dry {
+                return Ok(());
+            }
+            if self.erased.found() == before {
+                return self.complete().await;
+            }
+        }
+        Err(ErasureError::Restless(self.names()))
+    }
+
+    /// Learns whom it is about, and puts that down before anything changes.
+    async fn meet(&mut self, wish: &Wish, gone: &[i64]) -> Result<(), ErasureError> {
+        let known = self.of.list().await?;
+        let more =
+            known.iter().filter(|entry| wish.again || entry.erased_at.is_none()).map(|entry| entry.user_id);
+        let asked: BTreeSet<i64> = wish.users.iter().copied().collect();
+        self.people = People::new(asked.iter().copied().chain(more));
+        self.erased.users = self.people.ids();
+        for id in gone.iter().filter(|id| !known.iter().any(|entry| entry.user_id == **id)) {
+            if outbox::learn(&self.of.db, &mut People::new([*id])).await? == 0 {
+                return Err(ErasureError::NotFound(*id));
+            }
+        }
+        outbox::learn(&self.of.db, &mut self.people).await?;
+        if !self.dry {
+            let reason = self.people.without_names(&wish.reason).unwrap_or_else(|| wish.reason.clone());
+            erasures::request(&self.of.db, &self.people.ids(), &reason).await?;
+        }
+        Ok(())
+    }
+
+    /// Once through every store, in the direction in which data flows. What is published already goes last: the outbox
+    /// alone knows what their names and emails were, also after a crash.
+    async fn pass(&mut self, each: Each<'_>) -> Result<(), ErasureError> {
+        let db = &self.of.db;
+        let waiting = outbox::erase(db, &self.people, Rows::Waiting, self.dry).await?;
+        self.erased.events += waiting.changed + tables::erase_skipped(db, &self.people, self.dry).await?;
+        if !self.dry && !outbox::settled(db, &waiting.rows).await? {
+            return Err(ErasureError::Unpublished(self.names()));
+        }
+        self.erased.answers += tables::erase_answers(db, &self.people, self.dry).await?;
+        self.parked().await?;
+        each(&self.erased);
+        let letters = self.log(each).await?;
+        self.erased.decisions += tables::erase_decisions(db, &self.people, &letters, self.dry).await?;
+        if !self.dry {
+            // Whatever consumers had in hand is in the retry stores and views now.
+            self.parked().await?;
+        }
+        self.erased.documents += views::erase(self.of.views.as_ref(), &self.people, self.dry).await?;
+        self.erased.events += outbox::erase(db, &self.people, Rows::Published, self.dry).await?.changed;
+        each(&self.erased);
+        Ok(())
+    }
+
+    async fn parked(&mut self) -> Result<(), ErasureError> {
+        let Erasure { db, views, topics, .. } = self.of;
+        self.erased.parked += erase_of_reactions(db, &self.people, topics, self.dry).await?;
+        self.erased.parked += erase_of_projectors(views.as_ref(), &self.people, topics, self.dry).await?;
+        self.keep().await
+    }
+
+    /// The dead letters that are about them.
+    async fn log(&mut self, each: Each<'_>) -> Result<BTreeSet<LetterId>, ErasureError> {
+        let people = self.people.clone();
+        let topic = Topic { log: &self.of.log, db: &self.of.db, topics: &self.of.topics, people: &people };
+        let partitions = topic.partitions().await?;
+        self.erased.total = self.erased.read + self.size(&partitions).await?;
+        let mut letters = BTreeSet::new();
+        let mut deleted = Vec::new();
+        for at in partitions {
+            let mut scanned = Scanned::default();
+            loop {
+                let read = topic.scan(&at, &mut scanned).await?;
+                if read == 0 {
+                    break;
+                }
+                self.erased.read += read;
+                each(&self.erased);
+                self.keep().await?;
+            }
+            if scanned.hits > 0 {
+                self.erased.records += scanned.hits;
+                self.erased.partitions += 1;
+                if !self.dry {
+                    self.rewrite(&topic, &at, &scanned).await?;
+                }
+                deleted.push((at, scanned.end));
+            }
+            letters.append(&mut scanned.letters);
+        }
+        if !self.dry {
+            self.erased.behind = self.behind(&deleted).await?;
+        }
+        Ok(letters)
+    }
+
+    async fn rewrite(
+        &mut self,
+        topic: &Topic<'_>,
+        at: &Partition,
+        scanned: &Scanned,
+    ) -> Result<(), ErasureError> {
+        let mut next = scanned.start;
+        while let Some((after, published)) = topic.copy(at, scanned, next).await? {
+            next = after;
+            self.erased.published_again += published;
+            self.keep().await?;
+        }
+        topic.cut(at, scanned).await
+    }
+
+    /// How many records there are.
+    async fn size(&self, partitions: &[Partition]) -> Result<u64, ErasureError> {
+        let topics: BTreeSet<&str> = partitions.iter().map(|at| at.topic.as_str()).collect();
+        let topics: Vec<&str> = topics.into_iter().collect();
+        if topics.is_empty() {
+            return Ok(0);
+        }
+        let places = self.of.log.lag(LEASE, &topics).await?;
+        Ok(places.iter().map(|place| (place.end - place.start).max(0).unsigned_abs()).sum())
+    }
+
+    /// Waits until every group has committed what was `deleted`, so that none of it is in hand any more; those that stand
+    /// still before it.
+    async fn behind(&mut self, deleted: &[(Partition, i64)]) -> Result<Vec<String>, ErasureError> {
+        let mut behind = self.erased.behind.clone();
+        for group in &self.of.groups {
+            let (mut seen, mut moved) = (None, Instant::now());
+            loop {
+                let committed = self.committed(group, deleted).await?;
+                let waits = |(at, end): &&(Partition, i64)| {
+                    committed.get(at).is_some_and(|committed| *committed < *end)
+                };
+                if !deleted.iter().any(|it| waits(&it)) {
+                    behind.retain(|other| other != group);
+                    break;
+                }
+                if seen.as_ref() != Some(&committed) {
+                    (seen, moved) = (Some(committed), Instant::now());
+                } else if moved.elapsed() > STANDSTILL {
+                    behind.retain(|other| other != group);
+                    behind.push(group.clone());
+                    break;
+                }
+                self.keep().await?;
+                sleep(LOOK_AGAIN).await;
+            }
+        }
+        Ok(behind)
+    }
+
+    /// What `group` has committed of the partitions that it reads.
+    async fn committed(
+        &self,
+        group: &str,
+        deleted: &[(Partition, i64)],
+    ) -> Result<HashMap<Partition, i64>, ErasureError> {
+        let topics: BTreeSet<&str> = deleted.iter().map(|(at, _)| at.topic.as_str()).collect();
+        let topics: Vec<&str> = topics.into_iter().collect();
+        if topics.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let places = self.of.log.lag(group, &topics).await?;
+        let place = |place: esteira_bus::PartitionLag| {
+            Some((Partition { topic: place.topic, number: place.partition }, place.committed?))
+        };
+        Ok(places.into_iter().filter_map(place).collect())
+    }
+
+    async fn complete(&mut self) -> Result<(), ErasureError> {
+        self.of.db.scrub().await?;
+        self.of.log.scrub().await?;
+        self.of.views.scrub().await?;
+        erasures::complete(&self.of.db, &self.people.ids()).await?;
+        for user_id in self.people.ids() {
+            tracing::info!(user_id, "user erased");
+        }
+        Ok(())
+    }
+
+    async fn keep(&mut self) -> Result<(), ErasureError> {
+        if self.lease.remaining() < LEASE_TTL / 2 {
+            self.lease.renew(&self.of.db).await?;
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> String {
+        let ids: Vec<String> = self.people.ids().iter().map(i64::to_string).collect();
+        format!("user {}", ids.join(", "))
+    }
+}

@@ -1,0 +1,131 @@
+//! The retry stores: the reactions' in the write store, the projector's beside the views.
+
+use esteira_bus::Record;
+use esteira_events::Topics;
+use esteira_sql::{Db, on};
+use esteira_views::{DocId, Document, Filter, PARKED, Query, Scalar, Sort, Views, ViewsError};
+use serde_json::{Value, json};
+use sqlx::types::Json;
+
+use crate::people::People;
+use crate::records::Redaction;
+
+const PAGE: u32 = 200;
+
+esteira_sql::row! {
+    struct Row {
+        id: String,
+        record: Json<Record>,
+        error: String,
+    }
+}
+
+/// Takes them out of the records that reactions keep; how many had something of theirs.
+pub(crate) async fn erase_of_reactions(
+    db: &Db,
+    people: &People,
+    topics: &Topics,
+    dry: bool,
+) -> Result<u64, sqlx::Error> {
+    let (mut after, mut erased) = (String::new(), 0);
+    loop {
+        let page: Vec<Row> = {
+            let mut reader = db.read().await?;
+            on!(&mut reader.conn(), c => {
+                sqlx::query_as("select id, record, error from parked_records where id > ? order by id limit ?")
+                    .bind(after.clone())
+                    .bind(PAGE)
+                    .fetch_all(&mut *c)
+                    .await
+            })?
+        };
+        let Some(last) = page.last() else { return Ok(erased) };
+        after.clone_from(&last.id);
+        for mut row in page {
+            let changed = erase(people, topics, &mut row.record.0, &mut row.error);
+            erased += u64::from(changed);
+            if changed && !dry {
+                write(db, row).await?;
+            }
+        }
+    }
+}
+
+/// A row that is gone meanwhile stays gone.
+async fn write(db: &Db, row: Row) -> Result<(), sqlx::Error> {
+    let mut tx = db.begin().await?;
+    on!(&mut tx.conn(), c => {
+        sqlx::query("update parked_records set record = ?, error = ? where id = ?")
+            .bind(row.record)
+            .bind(row.error)
+            .bind(row.id)
+            .execute(&mut *c)
+            .await
+            .map(drop)
+    })?;
+    tx.commit().await
+}
+
+/// Takes them out of the records that projectors have parked; how many had something of theirs.
+pub(crate) async fn erase_of_projectors(
+    views: &dyn Views,
+    people: &People,
+    topics: &Topics,
+    dry: bool,
+) -> Result<u64, ViewsError> {
+    let (mut after, mut erased) = (None, 0);
+    loop {
+        let query =
+            Query { filters: Vec::new(), sort: Sort::ascending("_id"), after: after.take(), limit: PAGE };
+        let page = views.find(&PARKED, &query).await?;
+        let Some(last) = page.last() else { return Ok(erased) };
+        after = Some((Scalar::Null, last.id.clone()));
+        for document in page {
+            let Some((filters, set)) = change(people, topics, &document) else { continue };
+            erased += 1;
+            if !dry {
+                views.update_where(&PARKED, vec![(filters, set)]).await?;
+            }
+        }
+    }
+}
+
+/// Never made anew: it may be applied meanwhile, or another record may have its place.
+fn change(
+    people: &People,
+    topics: &Topics,
+    document: &Document,
+) -> Option<(Vec<Filter>, esteira_views::Fields)> {
+    let mut record: Record = serde_json::from_value(document.body.get("record")?.clone()).ok()?;
+    let mut error = document.body.get("error").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let place = record.position();
+    if !erase(people, topics, &mut record, &mut error) {
+        return None;
+    }
+    let id = match &document.id {
+        DocId::Int(id) => Scalar::from(*id),
+        DocId::Text(id) => Scalar::from(id.as_str()),
+    };
+    let filters = vec![
+        Filter::Eq("_id".to_owned(), id),
+        Filter::eq("record.topic", record.topic.as_str()),
+        Filter::eq("record.offset", place.offset),
+    ];
+    let Value::Object(mut fields) = serde_json::to_value(&record).ok()? else { return None };
+    let mut set = esteira_views::Fields::new();
+    set.insert("record.value".to_owned(), fields.remove("value").unwrap_or(Value::Null));
+    if document.body.contains_key("error") {
+        set.insert("error".to_owned(), json!(error));
+    }
+    Some((filters, set))
+}
+
+fn erase(people: &People, topics: &Topics, record: &mut Record, error: &mut String) -> bool {
+    let found = Redaction { people, topics }.apply(record);
+    let without = if found.concerned { people.without_names(error) } else { people.without_emails(error) };
+    let changed = found.changed || without.is_some();
+    if let Some(without) = without {
+        *error = without;
+    }
+    changed
+}

@@ -1,0 +1,103 @@
+//! Erasing people over HTTP.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use esteira_aggregate::{CommandError, Executor, ExecutorSettings, Input};
+use esteira_command_api::refused;
+use esteira_erasure::{Entry, Erased, Wish};
+use esteira_events::UserId;
+use esteira_telemetry::Health;
+use esteira_users::domain::{EraseUser, UserRejected};
+use esteira_users::{UserCommand, Users, rejected};
+use esteira_web::{JsonBody, Problem};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes as paths;
+
+use super::Admin;
+use super::failure::of_erasure;
+use super::stream::{Line, lines};
+
+/// One command at a time: erasing people is not what the platform is there for.
+const EXECUTOR: ExecutorSettings = ExecutorSettings { batch_max: 1, queue: 16, workers: 1 };
+
+pub fn routes() -> OpenApiRouter<Admin> {
+    OpenApiRouter::new().routes(paths!(list, erase))
+}
+
+/// Whom to erase.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ErasureWish {
+    /// Their ids.
+    pub users: Vec<i64>,
+    /// Kept with the id; must not name anybody.
+    pub reason: String,
+    /// Everybody who was ever erased, too: a restored backup has brought them back.
+    pub again: bool,
+    /// Change nothing, and count.
+    pub dry_run: bool,
+}
+
+/// Every erasure that was asked for.
+#[utoipa::path(get, path = "/admin/erasures", tag = "erasures", responses((status = 200, body = Vec<Entry>)))]
+async fn list(State(admin): State<Admin>) -> Result<Json<Vec<Entry>>, Problem> {
+    admin.erasure.list().await.map(Json).map_err(of_erasure)
+}
+
+/// Erases name and email of users from tables, log and views; the answer is a JSON line a step.
+#[utoipa::path(
+    post,
+    path = "/admin/erasures",
+    tag = "erasures",
+    request_body = ErasureWish,
+    responses((status = 200, body = Erased, content_type = "application/x-ndjson"), (status = 400, body = Problem))
+)]
+async fn erase(
+    State(admin): State<Admin>,
+    JsonBody { value: wish, .. }: JsonBody<ErasureWish>,
+) -> Result<Response, Problem> {
+    if wish.users.is_empty() && !wish.again {
+        return Err(Problem::invalid_field("users", "[]", "must name a user, or again must be true"));
+    }
+    Ok(lines(|told| async move {
+        let mut users = wish.users;
+        if wish.again {
+            users.extend(admin.erasure.list().await.map_err(of_erasure)?.iter().map(|entry| entry.user_id));
+        }
+        let gone = if wish.dry_run { users.clone() } else { command(&admin, &users).await? };
+        let wish = Wish { users, reason: wish.reason, again: wish.again, dry_run: wish.dry_run };
+        // The work ends with its reader.
+        let each = move |erased: &Erased| drop(told.send(Line::Progress(erased.clone())));
+        admin.erasure.run(&wish, &gone, each).await.map_err(of_erasure)
+    }))
+}
+
+/// Has the users service erase the rows; the users that have none.
+async fn command(admin: &Admin, users: &[i64]) -> Result<Vec<i64>, Problem> {
+    let stage = Health::new().stage("erasure");
+    let db = admin.letters.db.clone();
+    let executor = Executor::start(Arc::new(Users), db, EXECUTOR, Arc::new(Notify::new()), stage);
+    let commands = executor.submitter();
+    let mut gone = Vec::new();
+    let mut refusal = None;
+    for user in users {
+        let command = UserCommand::Erase(EraseUser { id: UserId(*user) });
+        match commands.submit(Input::plain(command)).await {
+            Ok(_) => {}
+            Err(CommandError::Rejected(UserRejected::NotFound { id })) => gone.push(id.0),
+            Err(error) => {
+                refusal = Some(refused(error, rejected));
+                break;
+            }
+        }
+    }
+    drop(commands);
+    executor.close().await;
+    refusal.map_or(Ok(gone), Err)
+}

@@ -1,0 +1,113 @@
+//! `esteira erase`: a person's data, from tables, log and views.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use esteira_config::Settings;
+use esteira_erasure::{Entry, Erased};
+
+use super::print::print_json;
+use super::progress::Bar;
+use crate::admin::{Client, ErasureWish};
+
+/// Whose data to erase.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Erase {
+    /// Erase name and email of users from every store, for good
+    User {
+        /// The users' ids
+        #[arg(required = true)]
+        users: Vec<i64>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Erase everybody again who was ever erased: after a backup was restored
+    Again {
+        /// Users that were erased after that backup
+        users: Vec<i64>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// List who was erased, when and why
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How to erase.
+#[derive(Args, Clone, Debug)]
+#[group(id = "consent", required = true, multiple = false, args = ["yes", "dry_run"])]
+pub struct How {
+    /// Kept with the user's id; must not name anybody
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// It cannot be taken back: this says that it is meant
+    #[arg(long)]
+    yes: bool,
+    /// Change nothing, and count what there is
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn erase(settings: &Settings, command: Erase) -> anyhow::Result<ExitCode> {
+    let client = Client::open(settings).await?;
+    let result = match command {
+        Erase::User { users, how } => run(&client, users, false, how).await,
+        Erase::Again { users, how } => run(&client, users, true, how).await,
+        Erase::List { json } => list(&client, json).await,
+    };
+    client.close().await;
+    result
+}
+
+async fn run(client: &Client, users: Vec<i64>, again: bool, how: How) -> anyhow::Result<ExitCode> {
+    let wish = ErasureWish { users, reason: how.reason, again, dry_run: how.dry_run };
+    let bar = Bar::new("records");
+    let told = |erased: Erased| bar.at(erased.read, erased.total);
+    let erased: anyhow::Result<Erased> = client.follow("/admin/erasures", &wish, told).await;
+    bar.end();
+    let erased = erased?;
+    if how.json {
+        return print_json(&erased);
+    }
+    print(&erased, wish.dry_run);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(erased: &Erased, dry_run: bool) {
+    let Erased { users, events, answers, parked, decisions, records, documents, .. } = erased;
+    let ids: Vec<String> = users.iter().map(i64::to_string).collect();
+    let what = if dry_run { "would be erased" } else { "erased" };
+    println!(
+        "user {} {what}: {events} events, {records} records of the log, {documents} documents of the views,",
+        ids.join(", ")
+    );
+    println!("{parked} parked records, {answers} kept answers, {decisions} reasons");
+    if dry_run {
+        println!("{} partitions would be published again", erased.partitions);
+    } else {
+        println!("{} partitions published again: {} records", erased.partitions, erased.published_again);
+    }
+    for group in &erased.behind {
+        println!(
+            "group {group} stands still before what was deleted: unless it is stopped, run it again once it goes on"
+        );
+    }
+}
+
+async fn list(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
+    let entries: Vec<Entry> = client.get("/admin/erasures").await?;
+    if json {
+        return print_json(&entries);
+    }
+    for Entry { user_id, reason, requested_at, erased_at } in &entries {
+        let erased = erased_at.map_or_else(|| "broken off".to_owned(), |at| at.to_string());
+        println!("{user_id}\t{requested_at}\t{erased}\t{reason}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
