@@ -38,13 +38,12 @@ pub enum Erase {
 
 /// How to erase.
 #[derive(Args, Clone, Debug)]
-#[group(id = "consent", required = true, multiple = false, args = ["yes", "dry_run"])]
 pub struct How {
     /// Kept with the user's id; must not name anybody
     #[arg(long, default_value = "")]
     reason: String,
     /// It cannot be taken back: this says that it is meant
-    #[arg(long)]
+    #[arg(long, required_unless_present = "dry_run", conflicts_with = "dry_run")]
     yes: bool,
     /// Change nothing, and count what there is
     #[arg(long)]

@@ -20,7 +20,9 @@ pub async fn places(platform: &Platform, texts: &[&str]) -> BTreeSet<String> {
         Engines::Files(data) => {
             for file in ["store.db", "log.db", "views.db"] {
                 let db = Db::sqlite(&data.join(file)).await.unwrap();
-                found.extend(in_tables(&db, &needles).await.into_iter().map(|table| format!("{file}: {table}")));
+                found.extend(
+                    in_tables(&db, &needles).await.into_iter().map(|table| format!("{file}: {table}")),
+                );
                 db.close().await;
             }
             // Last, for a search changes the files' logs.
@@ -80,7 +82,8 @@ async fn in_tables(db: &Db, needles: &[Vec<u8>]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (table, column) in columns {
         for needle in needles {
-            let sql = format!("select count(*) from `{table}` where instr(cast(`{column}` as {bytes}), ?) > 0");
+            let sql =
+                format!("select count(*) from `{table}` where instr(cast(`{column}` as {bytes}), ?) > 0");
             let count: i64 = on!(&mut conn, c => {
                 sqlx::query_scalar(AssertSqlSafe(sql.clone())).bind(needle.clone()).fetch_one(&mut *c).await
             })
@@ -106,7 +109,8 @@ async fn in_topics(platform: &Platform, needles: &[Vec<u8>]) -> BTreeSet<String>
                 next = last.offset + 1;
                 let bytes = page.iter().any(|record| {
                     let headers = record.headers.iter().filter_map(|header| header.value.as_deref());
-                    let parts = record.key.as_deref().into_iter().chain(record.value.as_deref()).chain(headers);
+                    let parts =
+                        record.key.as_deref().into_iter().chain(record.value.as_deref()).chain(headers);
                     parts.into_iter().any(|part| has(part, needles))
                 });
                 if bytes {

@@ -38,7 +38,7 @@ async fn json_of(platform: &Platform, arguments: &[&str]) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
-async fn list(platform: &Platform, filters: &[&str]) -> Vec<Value> {
+pub(super) async fn list(platform: &Platform, filters: &[&str]) -> Vec<Value> {
     let arguments = ["list", "--json"].iter().chain(filters).copied().collect::<Vec<_>>();
     serde_json::from_value(json_of(platform, &arguments).await).unwrap()
 }
@@ -50,7 +50,7 @@ async fn letter(platform: &Platform, topic: &str) -> Option<String> {
     Some(found["letter"].as_str().unwrap().to_owned())
 }
 
-async fn publish(platform: &mut Platform, records: Vec<NewRecord>) {
+pub(super) async fn publish(platform: &mut Platform, records: Vec<NewRecord>) {
     let files = matches!(platform.engines, Engines::Files(_));
     if files {
         // The log is a file of one process.

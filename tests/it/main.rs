@@ -9,5 +9,6 @@ mod api;
 mod belt;
 mod dlq;
 mod metrics;
+mod erase;
 mod start;
 mod tools;

@@ -1,0 +1,95 @@
+//! Partitions that are published again, also where that is broken off.
+
+use std::sync::atomic::Ordering;
+
+use esteira_bus::{Header, Record};
+use esteira_erasure::ErasureError;
+use esteira_testkit::{TestDb, on_every_engine};
+
+use crate::fixture::{ANA, Fixture, record};
+
+on_every_engine!(
+    a_partition_is_published_again_without_her_and_else_as_it_was,
+    what_was_broken_off_anywhere_is_completed_with_one_copy_of_each_record,
+    a_group_that_stands_still_is_told,
+);
+
+/// Ten events of hers between ten of Eva's.
+async fn filled(store: &TestDb, groups: &[&str]) -> Fixture {
+    let fixture = Fixture::new(store, groups).await;
+    for sequence in 1..=10 {
+        fixture.event(sequence, false).await;
+        fixture.publish(vec![record(ANA, sequence), record(13, sequence)]).await;
+    }
+    fixture
+}
+
+fn copy_of(record: &Record, offset: i64) -> Record {
+    let mut headers = record.headers.clone();
+    headers.push(Header::text("esteira_origin", format!("user.updated/0/{}", record.offset)));
+    Record { offset, headers, ..record.clone() }
+}
+
+async fn a_partition_is_published_again_without_her_and_else_as_it_was(store: TestDb) {
+    let fixture = filled(&store, &[]).await;
+    let before = fixture.records().await;
+    let erased = fixture.run().await.unwrap();
+    assert_eq!((erased.events, erased.records, erased.partitions, erased.published_again), (10, 10, 1, 20));
+    let after = fixture.records().await;
+    assert_eq!(after.len(), 20);
+    for (old, new) in before.iter().zip(&after) {
+        let mut expected = copy_of(old, old.offset + 20);
+        if old.key == Some(b"12".to_vec()) {
+            expected.value.clone_from(&new.value);
+            let json: serde_json::Value = serde_json::from_slice(new.value.as_deref().unwrap()).unwrap();
+            let mut of_old: serde_json::Value =
+                serde_json::from_slice(old.value.as_deref().unwrap()).unwrap();
+            of_old["user"]["name"] = "erased".into();
+            of_old["user"]["email"] = "erased-12@erased.invalid".into();
+            assert_eq!(json, of_old);
+        }
+        assert_eq!(*new, expected);
+    }
+    assert_eq!(fixture.hers().await, (0, 0));
+    // Each row tells where its record is now.
+    let offsets = fixture.store.ints("select kafka_offset from outbox order by sequence").await;
+    assert_eq!(offsets, (10..20).map(|number| 2 * number).collect::<Vec<i64>>());
+    assert_eq!(fixture.run().await.unwrap().published_again, 0);
+}
+
+async fn what_was_broken_off_anywhere_is_completed_with_one_copy_of_each_record(store: TestDb) {
+    let fixture = filled(&store, &[]).await;
+    for (copies, deletions) in [(0, 9), (7, 9), (20, 0), (11, 9), (20, 0)] {
+        fixture.copies.store(copies, Ordering::SeqCst);
+        fixture.deletions.store(deletions, Ordering::SeqCst);
+        let broken = fixture.run().await;
+        assert!(matches!(broken, Err(ErasureError::Unavailable(_))), "{broken:?}");
+        assert_eq!(fixture.erasure.list().await.unwrap()[0].erased_at.map(|at| at.to_string()), None);
+        // The platform goes on meanwhile.
+        fixture.publish(vec![record(14, 1)]).await;
+    }
+    fixture.copies.store(usize::MAX, Ordering::SeqCst);
+    fixture.deletions.store(usize::MAX, Ordering::SeqCst);
+    // Somebody else's erasure completes what hers has left.
+    let wish = esteira_erasure::Wish { users: vec![13], ..Default::default() };
+    let erased = fixture.erasure.run(&wish, &[], |_| {}).await.unwrap();
+    assert_eq!(erased.users, [ANA, 13]);
+    assert_eq!(fixture.hers().await, (0, 0));
+    let after = fixture.records().await;
+    let origins: Vec<i64> = after.iter().map(|record| record.origin().offset).collect();
+    assert_eq!(after.len(), 25, "{origins:?}");
+    assert_eq!(origins[..20], (0..20).collect::<Vec<i64>>());
+    assert!(fixture.erasure.list().await.unwrap().iter().all(|entry| entry.erased_at.is_some()));
+}
+
+async fn a_group_that_stands_still_is_told(store: TestDb) {
+    let fixture = filled(&store, &["stopped", "done"]).await;
+    for (group, records) in [("stopped", 3), ("done", 20)] {
+        let mut member = fixture.erasure.log.subscribe(group, &["user.updated"]).await.unwrap();
+        let taken = member.take(records, std::time::Duration::from_secs(5)).await.unwrap();
+        assert_eq!(taken.len(), records);
+        member.commit(&taken).await.unwrap();
+        member.close().await;
+    }
+    assert_eq!(fixture.run().await.unwrap().behind, ["stopped"]);
+}
