@@ -12,6 +12,9 @@ use esteira_sql::Db;
 use crate::decisions::{self, Decision};
 use crate::listing::{Filters, Letter, State};
 
+/// Records read at once where a letter has moved.
+const PAGE: usize = 1_000;
+
 /// The dead letters of every topic.
 #[derive(Clone)]
 pub struct DeadLetters {

@@ -303,6 +303,9 @@ impl Work<'_> {
     /// still before it.
     async fn behind(&mut self, deleted: &[(Partition, i64)]) -> Result<Vec<String>, ErasureError> {
         let mut behind = self.erased.behind.clone();
+        if deleted.is_empty() {
+            return Ok(behind);
+        }
         for group in &self.of.groups {
             let (mut seen, mut moved) = (None, Instant::now());
             loop {
@@ -336,9 +339,6 @@ impl Work<'_> {
     ) -> Result<HashMap<Partition, i64>, ErasureError> {
         let topics: BTreeSet<&str> = deleted.iter().map(|(at, _)| at.topic.as_str()).collect();
         let topics: Vec<&str> = topics.into_iter().collect();
-        if topics.is_empty() {
-            return Ok(HashMap::new());
-        }
         let places = self.of.log.lag(group, &topics).await?;
         let place = |place: esteira_bus::PartitionLag| {
             Some((Partition { topic: place.topic, number: place.partition }, place.committed?))

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use esteira_bus::{LetterId, Log, Position, Record};
-use esteira_events::{AggregateKind, Event, EventType, Topics};
+use esteira_events::{AggregateKind, EventType, Topics};
 use esteira_sql::Db;
 
 use crate::erasure::ErasureError;
@@ -125,8 +125,7 @@ impl Topic<'_> {
     }
 
     fn moved(&self, record: &Record, Position { partition, offset }: Position) -> Option<Moved> {
-        let event_type = self.topics.event_type(&record.topic)?;
-        let event = Event::decode(event_type, record.value.as_deref()).ok()?;
+        let event = self.topics.decode(&record.topic, record.value.as_deref()).ok()?;
         Some(Moved {
             kind: event.aggregate(),
             aggregate_id: event.aggregate_id(),

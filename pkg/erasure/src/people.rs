@@ -69,7 +69,7 @@ impl People {
         let text = |field: &str| user.get(field).and_then(Value::as_str).map(str::to_owned);
         known.names.extend(text("name").filter(|name| !name.is_empty() && name != UserData::ERASED_NAME));
         known.emails.extend(
-            text("email").filter(|email| !email.is_empty() && *email != UserData::erased_email(UserId(id))),
+            text("email").filter(|email| email.contains('@') && *email != UserData::erased_email(UserId(id))),
         );
     }
 
@@ -81,6 +81,9 @@ impl People {
     /// `text` without their emails, if any is in it.
     pub(crate) fn without_emails(&self, text: &str) -> Option<String> {
         let mut changed = None;
+        if !text.contains('@') {
+            return changed;
+        }
         for (id, known) in &self.known {
             let erased = UserData::erased_email(UserId(*id));
             for email in &known.emails {

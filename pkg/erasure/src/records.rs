@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use esteira_bus::{Record, dlq};
-use esteira_events::{AggregateKind, Event, EventType, Topics};
+use esteira_events::{AggregateKind, EventType, Topics};
 use serde_json::Value;
 
 use crate::people::{Found, People};
@@ -42,9 +42,7 @@ impl Redaction<'_> {
         };
         let mut found = self.people.erase(&mut json);
         if of_them && !found.concerned {
-            let event_type = self.topics.event_type(topic);
-            let event = event_type.and_then(|event| Event::decode(event, Some(value)).ok());
-            if event.is_none() {
+            if self.topics.decode(topic, Some(value)).is_err() {
                 return replaced(true);
             }
             found.and(self.reason(&mut json));
