@@ -85,6 +85,8 @@ pub enum Command {
     Topics,
     /// Check every engine: reachable, version, schema, topics, lag
     Doctor,
+    /// Measure the platform beside what its engines can do by themselves, in databases of its own
+    Bench(Box<esteira_bench::Options>),
     /// Show the effective settings and where each came from
     Config,
     /// Ask the process on PORT whether it is ready; for container health checks

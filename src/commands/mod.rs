@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod bench;
 mod config;
 pub mod dlq;
 mod doctor;
@@ -47,6 +48,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Erase(command) => erase::erase(&settings, command).await,
         Command::Topics => topics::topics(&settings).await,
         Command::Doctor => doctor::doctor(&settings).await,
+        Command::Bench(options) => bench::bench(&settings, *options).await,
         Command::Config => Ok(config::config(&settings)),
         Command::Healthcheck => healthcheck::healthcheck(&settings).await,
     }

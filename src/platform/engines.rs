@@ -171,7 +171,7 @@ fn is_denied(error: &sqlx::Error) -> bool {
 }
 
 /// What sqlx needs to know of a DSN.
-fn mysql_options(dsn: &MysqlDsn) -> MySqlConnectOptions {
+pub fn mysql_options(dsn: &MysqlDsn) -> MySqlConnectOptions {
     let options = MySqlConnectOptions::new().username(&dsn.user).database(&dsn.database);
     let options = match &dsn.address {
         MysqlAddress::Tcp { host, port } => options.host(host).port(*port),
@@ -209,7 +209,8 @@ async fn open_log(settings: &Settings, patience: Duration) -> anyhow::Result<Arc
     Ok(Arc::new(log))
 }
 
-fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaConfig> {
+/// What the Kafka adapter needs to know of the settings.
+pub fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaConfig> {
     let security = settings.kafka_security()?;
     let mut config = KafkaConfig::new(brokers);
     config.message_timeout = MESSAGE_TIMEOUT;

@@ -12,7 +12,7 @@ mod schema;
 mod topics;
 
 pub use checkup::Check;
-pub use engines::{Engines, MESSAGE_TIMEOUT, Needs};
+pub use engines::{Engines, MESSAGE_TIMEOUT, Needs, kafka_config, mysql_options};
 pub use listeners::Listeners;
 pub use local_http::send;
 pub use lock::held_elsewhere;

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use rdkafka::admin::AdminClient;
 use rdkafka::consumer::BaseConsumer;
 
+pub use admin::delete_topics;
 pub use config::{KafkaConfig, Secret, SecurityProtocol, UnknownSecurityProtocol};
 
 use self::context::LogContext;

@@ -71,6 +71,24 @@ impl MysqlDsn {
         Ok(dsn)
     }
 
+    /// The DSN of another database of the same server, as Go writes it, with the password.
+    pub fn reveal_for(&self, database: &str) -> String {
+        let password = self.password.as_ref().map(|password| format!(":{}", password.reveal()));
+        let address = match &self.address {
+            MysqlAddress::Tcp { host, port } if host.contains(':') => format!("tcp([{host}]:{port})"),
+            MysqlAddress::Tcp { host, port } => format!("tcp({host}:{port})"),
+            MysqlAddress::Socket(path) => format!("unix({})", path.display()),
+        };
+        let tls = match self.tls {
+            MysqlTls::Disabled => "false",
+            MysqlTls::Preferred => "preferred",
+            MysqlTls::Required => "skip-verify",
+            MysqlTls::VerifyCa => "verify-ca",
+            MysqlTls::VerifyIdentity => "true",
+        };
+        format!("{}{}@{address}/{database}?tls={tls}", self.user, password.unwrap_or_default())
+    }
+
     pub(crate) fn rule() -> Rule<Self> {
         let allowed = "user:password@tcp(host:port)/database, user:password@unix(/path)/database or mysql://user:password@host:port/database";
         let mask = |text: &str| Self::parse(text).map_or_else(|_| text.to_owned(), |dsn| dsn.to_string());
@@ -156,6 +174,21 @@ mod tests {
     fn an_address_and_a_socket_are_shown_as_go_writes_them() {
         for text in ["ana@tcp([::1]:3307)/shop", "ana@unix(/run/mysqld/mysqld.sock)/shop"] {
             assert_eq!(MysqlDsn::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_dsn_for_another_database_reads_back() {
+        let forms = [
+            "root:hu@n/t:er@tcp(db:3306)/shop?tls=skip-verify",
+            "ana@tcp([::1]:3307)/shop",
+            "mysql://ana@db/shop?ssl-mode=VERIFY_CA",
+            "ana@unix(/run/mysqld/mysqld.sock)/shop?tls=true",
+        ];
+        for form in forms {
+            let dsn = MysqlDsn::parse(form).unwrap();
+            let other = MysqlDsn { database: "other".into(), ..dsn.clone() };
+            assert_eq!(MysqlDsn::parse(&dsn.reveal_for("other")).unwrap(), other);
         }
     }
 

@@ -10,12 +10,15 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionLi
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::KafkaConfig;
 use super::context::LogContext;
-use super::errors::{log_error, of_code};
+use super::errors::{invalid, log_error, of_code};
 use crate::rules::check_spec;
 use crate::{LogError, TopicDescription, TopicSpec};
 
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A broker that is busy deletes dozens of topics slowly.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look whether a created topic shows.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -89,6 +92,21 @@ async fn wait_until_visible(metadata: &Metadata, specs: &[TopicSpec]) -> Result<
         }
         sleep(LOOK_AGAIN).await;
     }
+}
+
+/// Deletes topics, for tools and tests that made some of their own. One that is not there is no error.
+pub async fn delete_topics(config: &KafkaConfig, names: &[&str]) -> Result<(), LogError> {
+    let admin: AdminClient<LogContext> =
+        config.base().create_with_context(LogContext).map_err(|error| invalid(&error))?;
+    let options =
+        AdminOptions::new().request_timeout(Some(DELETE_TIMEOUT)).operation_timeout(Some(DELETE_TIMEOUT));
+    for answer in admin.delete_topics(names, &options).await.map_err(|error| log_error(&error))? {
+        match answer {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+            Err((name, code)) => return Err(of_code(code, format!("cannot delete topic {name}: {code}"))),
+        }
+    }
+    Ok(())
 }
 
 /// Every topic but Kafka's own, by name.

@@ -82,7 +82,8 @@ impl KafkaConfig {
         }
     }
 
-    pub(super) fn producer(&self) -> ClientConfig {
+    /// What librdkafka is told of the producer; also for measuring what it alone can do.
+    pub fn producer(&self) -> ClientConfig {
         let timeout = self.message_timeout.as_millis().max(1);
         let mut config = self.base();
         config

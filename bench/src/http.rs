@@ -1,0 +1,67 @@
+//! An HTTP client that costs little: one connection that is kept, one request at a time.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Longer than the platform lets any request take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection to one port of this machine.
+pub struct Connection {
+    port: u16,
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    pub async fn open(port: u16) -> anyhow::Result<Self> {
+        Ok(Self { port, sender: sender(port).await? })
+    }
+
+    pub async fn post(&mut self, path: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, Bytes)> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::HOST, "127.0.0.1")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        self.send(request).await
+    }
+
+    /// With a consistency token, if there is one to wait for.
+    pub async fn get(&mut self, path: &str, token: Option<&str>) -> anyhow::Result<(StatusCode, Bytes)> {
+        let mut request = Request::builder().uri(path).header(header::HOST, "127.0.0.1");
+        if let Some(token) = token {
+            request = request.header("x-consistency-token", token);
+        }
+        self.send(request.body(Full::default())?).await
+    }
+
+    /// A connection that broke is replaced for the next request; this one is lost.
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+        if self.sender.is_closed() {
+            self.sender = sender(self.port).await?;
+        }
+        self.sender.ready().await?;
+        let exchange = async {
+            let response = self.sender.send_request(request).await?;
+            let status = response.status();
+            anyhow::Ok((status, response.into_body().collect().await?.to_bytes()))
+        };
+        tokio::time::timeout(PATIENCE, exchange).await.context("no answer")?
+    }
+}
+
+async fn sender(port: u16) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}

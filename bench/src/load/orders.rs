@@ -1,0 +1,220 @@
+//! Clients that order, and the ledger of what they were told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use serde::Deserialize;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+
+use super::pace::{Clock, Pace};
+use crate::http::Connection;
+use crate::latency::Latencies;
+use crate::platform::Ports;
+
+const USERS: usize = 500;
+const PRODUCTS: usize = 200;
+/// More than any run orders.
+pub const PLENTY: i64 = 1_000_000_000;
+/// Connections that make users and products.
+const SEEDERS: usize = 32;
+/// Every order has two lines.
+const LINES: usize = 2;
+
+/// Users and products that are there.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    pub users: Vec<i64>,
+    pub products: Vec<i64>,
+    pub stock: i64,
+}
+
+impl Shop {
+    /// Through the API, as clients would.
+    pub async fn open(ports: Ports) -> anyhow::Result<Self> {
+        Self::with(ports, USERS, PRODUCTS, PLENTY).await
+    }
+
+    pub async fn with(ports: Ports, users: usize, products: usize, stock: i64) -> anyhow::Result<Self> {
+        let user = |index| serde_json::json!({"name": format!("User {index}"), "email": format!("u{index}@example.com")});
+        let product =
+            |index| serde_json::json!({"name": format!("Product {index}"), "price": 19.9, "stock": stock});
+        let users = create_all(ports.users, "/users", (0..users).map(user).collect()).await?;
+        let products = create_all(ports.products, "/products", (0..products).map(product).collect()).await?;
+        Ok(Self { users, products, stock })
+    }
+
+    /// Order number `index`: the same in every run.
+    fn order(&self, index: u64) -> Vec<u8> {
+        let index = usize::try_from(index).unwrap_or(0);
+        let user = self.users[index % self.users.len()];
+        let line = |line: usize| self.products[(index * LINES + line) % self.products.len()];
+        if self.products.len() < LINES {
+            return format!(r#"{{"user_id":{user},"items":[{{"product_id":{},"quantity":1}}]}}"#, line(0))
+                .into_bytes();
+        }
+        format!(
+            r#"{{"user_id":{user},"items":[{{"product_id":{},"quantity":1}},{{"product_id":{},"quantity":1}}]}}"#,
+            line(0),
+            line(1)
+        )
+        .into_bytes()
+    }
+}
+
+async fn create_all(
+    port: u16,
+    path: &'static str,
+    bodies: Vec<serde_json::Value>,
+) -> anyhow::Result<Vec<i64>> {
+    let mut seeders = JoinSet::new();
+    for seeder in 0..SEEDERS {
+        let bodies: Vec<Vec<u8>> =
+            bodies.iter().skip(seeder).step_by(SEEDERS).map(|body| body.to_string().into_bytes()).collect();
+        seeders.spawn(async move {
+            let mut connection = Connection::open(port).await?;
+            let mut ids = Vec::with_capacity(bodies.len());
+            for body in bodies {
+                let (status, answer) = connection.post(path, body).await?;
+                if status != StatusCode::CREATED {
+                    bail!("POST {path} answered {status}: {}", String::from_utf8_lossy(&answer));
+                }
+                ids.push(id(&answer)?);
+            }
+            anyhow::Ok(ids)
+        });
+    }
+    let mut ids = Vec::with_capacity(bodies.len());
+    while let Some(made) = seeders.join_next().await {
+        ids.extend(made??);
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// What the clients were told.
+#[derive(Debug)]
+pub struct Ledger {
+    /// The ids of the orders that were acknowledged.
+    pub orders: Vec<i64>,
+    /// Answers that were no success, and requests without an answer, by what they were.
+    pub errors: BTreeMap<String, u64>,
+    /// Of the requests after the ramp.
+    pub latencies: Latencies,
+    pub took: Duration,
+}
+
+impl Ledger {
+    fn new() -> anyhow::Result<Self> {
+        let latencies = Latencies::new()?;
+        Ok(Self { orders: Vec::new(), errors: BTreeMap::new(), latencies, took: Duration::ZERO })
+    }
+
+    /// Orders a second, ramp included.
+    #[expect(clippy::cast_precision_loss, reason = "a count of orders")]
+    pub fn rate(&self) -> f64 {
+        self.orders.len() as f64 / self.took.as_secs_f64()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a count of orders")]
+    pub fn failed(&self) -> f64 {
+        self.errors.values().sum::<u64>() as f64
+    }
+
+    fn add(&mut self, other: Self) -> anyhow::Result<()> {
+        self.orders.extend(other.orders);
+        for (error, count) in other.errors {
+            *self.errors.entry(error).or_default() += count;
+        }
+        self.latencies.add(&other.latencies)
+    }
+}
+
+/// An order that was acknowledged, for whoever follows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledged {
+    pub id: i64,
+    pub at: Instant,
+}
+
+/// `POST /orders`, by so many clients.
+#[derive(Clone)]
+pub struct Orders {
+    pub port: u16,
+    pub shop: Shop,
+    pub clients: usize,
+    pub pace: Pace,
+    /// Every so manyth acknowledged order is told to a follower.
+    pub followed: Option<(u64, UnboundedSender<Acknowledged>)>,
+}
+
+impl Orders {
+    pub async fn run(self) -> anyhow::Result<Ledger> {
+        let mut connections = Vec::with_capacity(self.clients);
+        for _ in 0..self.clients {
+            connections.push(Connection::open(self.port).await?);
+        }
+        let clock = Arc::new(Clock::start(self.pace));
+        let mut clients = JoinSet::new();
+        for connection in connections {
+            clients.spawn(self.clone().client(connection, Arc::clone(&clock)));
+        }
+        let mut ledger = Ledger::new()?;
+        while let Some(client) = clients.join_next().await {
+            ledger.add(client??)?;
+        }
+        ledger.took = clock.elapsed();
+        Ok(ledger)
+    }
+
+    async fn client(self, mut connection: Connection, clock: Arc<Clock>) -> anyhow::Result<Ledger> {
+        let mut ledger = Ledger::new()?;
+        while let Some(due) = clock.next().await {
+            let answer = connection.post("/orders", self.shop.order(due.index)).await;
+            let answered = Instant::now();
+            if due.counts {
+                ledger.latencies.record(answered - due.at);
+            }
+            let error = match answer {
+                Ok((StatusCode::CREATED, body)) => {
+                    let id = id(&body)?;
+                    ledger.orders.push(id);
+                    self.tell(due.index, Acknowledged { id, at: answered }, due.counts);
+                    continue;
+                }
+                Ok((status, _)) => status.to_string(),
+                Err(error) => error.to_string(),
+            };
+            *ledger.errors.entry(error).or_default() += 1;
+        }
+        Ok(ledger)
+    }
+
+    fn tell(&self, index: u64, order: Acknowledged, counts: bool) {
+        if let Some((every, follower)) = &self.followed
+            && counts
+            && index.is_multiple_of(*every)
+        {
+            // A follower that is gone has failed and says so itself.
+            let _ = follower.send(order);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Created {
+    data: Identified,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: i64,
+}
+
+fn id(body: &Bytes) -> anyhow::Result<i64> {
+    Ok(serde_json::from_slice::<Created>(body)?.data.id)
+}

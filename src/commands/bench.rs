@@ -1,0 +1,43 @@
+//! `esteira bench`: the platform measured beside its engines.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use esteira_bench::{MySql, Options, Report, Site};
+use esteira_config::Settings;
+
+use crate::platform::{kafka_config, mysql_options};
+
+/// Exit code 1 where a load has left anything wrong; a target that is missed is only told.
+pub async fn bench(settings: &Settings, options: Options) -> anyhow::Result<ExitCode> {
+    let before = options.compare.as_deref().map(Report::read).transpose()?;
+    let json = options.json.clone();
+    let report = esteira_bench::bench(options, site(settings)?, program()).await?;
+    if let Some(path) = &json {
+        report.write(path)?;
+    }
+    print!("{}", report.table(before.as_ref()));
+    for difference in &report.differences {
+        println!("WRONG: {difference}");
+    }
+    Ok(if report.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn site(settings: &Settings) -> anyhow::Result<Site> {
+    let mysql = settings.mysql_dsn.clone().map(|dsn| MySql {
+        options: mysql_options(&dsn),
+        dsn: Arc::new(move |database: &str| dsn.reveal_for(database)),
+    });
+    let kafka = settings.kafka_brokers.as_ref().map(|brokers| kafka_config(settings, &brokers.to_string()));
+    Ok(Site {
+        mysql,
+        kafka: kafka.transpose()?,
+        mongo: settings.mongo_uri.as_ref().map(|uri| uri.reveal().to_owned()),
+        data_dir: settings.data_dir.clone(),
+    })
+}
+
+fn program() -> String {
+    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+    format!("esteira {}, {build} build", env!("CARGO_PKG_VERSION"))
+}
