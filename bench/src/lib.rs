@@ -15,6 +15,7 @@ mod raw;
 mod report;
 mod sandbox;
 mod scenarios;
+mod seed;
 
 use chrono::{SecondsFormat, Utc};
 

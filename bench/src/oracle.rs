@@ -115,7 +115,7 @@ async fn compare(db: &Db, shop: &Shop, ledger: &Ledger) -> anyhow::Result<Vec<St
 }
 
 /// `esteira verify`: outbox, tables, views and log.
-fn verify(platform: &Platform<'_>) -> anyhow::Result<Vec<String>> {
+pub fn verify(platform: &Platform<'_>) -> anyhow::Result<Vec<String>> {
     let _progress = Progress::of("  verifying", 0, "events");
     let output = platform.command("verify").arg("--json").output().context("esteira verify")?;
     let verified: Verified = serde_json::from_slice(&output.stdout)

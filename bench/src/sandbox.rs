@@ -121,6 +121,11 @@ impl Sandbox {
         }
     }
 
+    /// Topics for what the log can do by itself.
+    pub fn raw_topics(&self) -> Topics {
+        Topics::with_prefix(format!("{}.raw.", self.name))
+    }
+
     pub fn group(&self, name: &str) -> String {
         format!("{}.{name}", self.name)
     }
@@ -133,7 +138,8 @@ impl Sandbox {
         if let Some(config) = &self.site.kafka {
             let topics = EventType::ALL.map(|event| self.topics.name(event));
             let queues = topics.each_ref().map(|topic| Topics::dead_letters(topic));
-            let names: Vec<&str> = topics.iter().chain(&queues).map(String::as_str).collect();
+            let raw = EventType::ALL.map(|event| self.raw_topics().name(event));
+            let names: Vec<&str> = topics.iter().chain(&queues).chain(&raw).map(String::as_str).collect();
             delete_topics(config, &names).await?;
         }
         if let Some(views) = self.mongo().await? {

@@ -2,6 +2,8 @@
 
 mod orders;
 mod pace;
+mod reads;
 
-pub use orders::{Acknowledged, Ledger, Orders, PLENTY, Shop};
+pub use orders::{Acknowledged, Ledger, NAME, Orders, PRODUCT, Shop, email};
 pub use pace::Pace;
+pub use reads::Reads;

@@ -16,6 +16,9 @@ use crate::http::Connection;
 use crate::latency::Latencies;
 use crate::platform::Ports;
 
+/// Of every user and of every product.
+pub const NAME: &str = "Ana Souza";
+pub const PRODUCT: &str = "Mechanical keyboard";
 const USERS: usize = 500;
 const PRODUCTS: usize = 200;
 /// More than any run orders.
@@ -40,7 +43,7 @@ impl Shop {
     }
 
     pub async fn with(ports: Ports, users: usize, products: usize, stock: i64) -> anyhow::Result<Self> {
-        let user = |index| serde_json::json!({"name": format!("User {index}"), "email": format!("u{index}@example.com")});
+        let user = |index| serde_json::json!({"name": NAME, "email": email(index)});
         let product =
             |index| serde_json::json!({"name": format!("Product {index}"), "price": 19.9, "stock": stock});
         let users = create_all(ports.users, "/users", (0..users).map(user).collect()).await?;
@@ -66,33 +69,41 @@ impl Shop {
     }
 }
 
+/// Of the user that was made as number `index`.
+pub fn email(index: usize) -> String {
+    format!("u{index}@example.com")
+}
+
+/// The ids, in the order of `bodies`.
 async fn create_all(
     port: u16,
     path: &'static str,
     bodies: Vec<serde_json::Value>,
 ) -> anyhow::Result<Vec<i64>> {
     let mut seeders = JoinSet::new();
+    let count = bodies.len();
+    let bodies = Arc::new(bodies);
     for seeder in 0..SEEDERS {
-        let bodies: Vec<Vec<u8>> =
-            bodies.iter().skip(seeder).step_by(SEEDERS).map(|body| body.to_string().into_bytes()).collect();
+        let bodies = Arc::clone(&bodies);
         seeders.spawn(async move {
             let mut connection = Connection::open(port).await?;
-            let mut ids = Vec::with_capacity(bodies.len());
-            for body in bodies {
-                let (status, answer) = connection.post(path, body).await?;
+            let mut ids = Vec::new();
+            for (index, body) in bodies.iter().enumerate().skip(seeder).step_by(SEEDERS) {
+                let (status, answer) = connection.post(path, body.to_string().into_bytes()).await?;
                 if status != StatusCode::CREATED {
                     bail!("POST {path} answered {status}: {}", String::from_utf8_lossy(&answer));
                 }
-                ids.push(id(&answer)?);
+                ids.push((index, id(&answer)?));
             }
             anyhow::Ok(ids)
         });
     }
-    let mut ids = Vec::with_capacity(bodies.len());
+    let mut ids = vec![0; count];
     while let Some(made) = seeders.join_next().await {
-        ids.extend(made??);
+        for (index, id) in made?? {
+            ids[index] = id;
+        }
     }
-    ids.sort_unstable();
     Ok(ids)
 }
 
