@@ -18,6 +18,7 @@ mod scenarios;
 mod seed;
 
 use chrono::{SecondsFormat, Utc};
+use tokio::signal::unix::{SignalKind, signal};
 
 use latency::Latencies;
 use machine::Machine;
@@ -55,7 +56,7 @@ pub async fn bench(options: Options, site: Site, program: String) -> anyhow::Res
 }
 
 impl Bench {
-    /// Does `work` in a sandbox, which goes with it: also when it fails, and on Ctrl-C.
+    /// Does `work` in a sandbox, which goes with it: also when it fails, and on Ctrl-C or SIGTERM.
     async fn in_sandbox<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut Self, &Sandbox) -> anyhow::Result<T>,
@@ -63,7 +64,7 @@ impl Bench {
         let sandbox = Sandbox::new(&self.site).await?;
         let outcome = tokio::select! {
             outcome = work(self, &sandbox) => outcome,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            () = interrupted() => Err(anyhow::anyhow!("interrupted")),
         };
         // What went wrong first is what is told.
         let closed = sandbox.close().await;
@@ -102,5 +103,14 @@ impl Bench {
             eprintln!("    WRONG: {difference}");
         }
         self.report.differences.extend(differences);
+    }
+}
+
+async fn interrupted() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        // Without a handler there is no Ctrl-C to wait for.
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
     }
 }

@@ -1,12 +1,13 @@
 //! The machine, and who used its processors: /proc.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 /// Of every Linux: `USER_HZ`.
 const TICKS_A_SECOND: f64 = 100.0;
+const MILLIS_A_TICK: u64 = 10;
 
 /// Where a run took place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -86,6 +87,13 @@ impl Usage {
         used.sort_by(|left, right| right.1.total_cmp(&left.1));
         used
     }
+}
+
+/// The processor time of this process so far, in steps of 10 ms.
+pub fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks = name_and_ticks(&stat).map_or(0, |(_, ticks)| ticks);
+    Duration::from_millis(ticks * MILLIS_A_TICK)
 }
 
 /// `pid (name) state … utime stime …`: the name may have spaces and parentheses in it.

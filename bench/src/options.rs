@@ -28,6 +28,9 @@ pub struct Options {
     /// How much of the full backlogs and tables: 0.1 is 20,000 events instead of 200,000
     #[arg(long, default_value_t = 1.0, value_parser = fraction)]
     pub scale: f64,
+    /// Exit with 1 where a ratio is far from what it is to be, as scripts/test asks
+    #[arg(long)]
+    pub gate: bool,
 }
 
 /// What can be measured.

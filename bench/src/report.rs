@@ -1,6 +1,6 @@
 //! Figures, their targets, and how they are shown.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Context;
@@ -30,6 +30,9 @@ pub struct Figure {
     pub unit: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
+    /// What `--gate` holds it to: a ratio, so that it says the same on any machine, with a margin for a busy one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Target>,
 }
 
 /// What a figure is to be.
@@ -40,9 +43,34 @@ pub enum Target {
     AtMost(f64),
 }
 
+impl Target {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least,
+            Self::AtMost(most) => value <= most,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(value) => write!(f, "≥ {}", number(*value)),
+            Self::AtMost(value) => write!(f, "≤ {}", number(*value)),
+        }
+    }
+}
+
 impl Figure {
     pub fn new(scenario: &str, name: impl Into<String>, value: f64, unit: &str) -> Self {
-        Self { scenario: scenario.to_owned(), name: name.into(), value, unit: unit.to_owned(), target: None }
+        Self {
+            scenario: scenario.to_owned(),
+            name: name.into(),
+            value,
+            unit: unit.to_owned(),
+            target: None,
+            gate: None,
+        }
     }
 
     #[must_use]
@@ -57,11 +85,14 @@ impl Figure {
         self
     }
 
+    #[must_use]
+    pub fn gated(mut self, gate: Target) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
     pub fn is_met(&self) -> Option<bool> {
-        self.target.map(|target| match target {
-            Target::AtLeast(least) => self.value >= least,
-            Target::AtMost(most) => self.value <= most,
-        })
+        self.target.map(|target| target.holds(self.value))
     }
 }
 
@@ -83,11 +114,7 @@ impl Report {
         let mut text =
             String::from("| scenario | figure | measured | target | |\n| --- | --- | ---: | ---: | --- |\n");
         for figure in &self.figures {
-            let target = match figure.target {
-                Some(Target::AtLeast(value)) => format!("≥ {}", number(value)),
-                Some(Target::AtMost(value)) => format!("≤ {}", number(value)),
-                None => String::new(),
-            };
+            let target = figure.target.map_or_else(String::new, |target| target.to_string());
             let mut remark = match figure.is_met() {
                 Some(true) => "met".to_owned(),
                 Some(false) => "**missed**".to_owned(),
@@ -108,8 +135,26 @@ impl Report {
         text
     }
 
+    /// The figures that do not keep within their gate, in words.
+    pub fn behind_the_gate(&self) -> Vec<String> {
+        let outside = |figure: &&Figure| figure.gate.is_some_and(|gate| !gate.holds(figure.value));
+        let said = |figure: &Figure| {
+            let gate = figure.gate.map_or_else(String::new, |gate| gate.to_string());
+            format!(
+                "{}, {}: {} {}, must be {gate}",
+                figure.scenario,
+                figure.name,
+                number(figure.value),
+                figure.unit
+            )
+        };
+        self.figures.iter().filter(outside).map(said).collect()
+    }
+
     fn same(&self, figure: &Figure) -> Option<&Figure> {
-        self.figures.iter().find(|other| other.scenario == figure.scenario && other.name == figure.name)
+        self.figures.iter().find(|other| {
+            other.scenario == figure.scenario && other.name == figure.name && other.unit == figure.unit
+        })
     }
 }
 
@@ -154,6 +199,15 @@ mod tests {
             "{table}"
         );
         assert!(report(1.0).table(None).contains("**missed**"));
+    }
+
+    #[test]
+    fn a_figure_outside_its_gate_is_named() {
+        let mut report = report(0.5);
+        report.figures = vec![Figure::new("growth", "claim", 3.4, "times").gated(Target::AtMost(3.0))];
+        assert_eq!(report.behind_the_gate(), ["growth, claim: 3.40 times, must be ≤ 3.00"]);
+        report.figures[0].value = 3.0;
+        assert!(report.behind_the_gate().is_empty());
     }
 
     #[test]

@@ -4,6 +4,6 @@ mod orders;
 mod pace;
 mod reads;
 
-pub use orders::{Acknowledged, Ledger, NAME, Orders, PRODUCT, Shop, email};
+pub use orders::{Acknowledged, Ledger, NAME, Orders, PRODUCT, Shop, email, visible};
 pub use pace::Pace;
 pub use reads::Reads;

@@ -44,11 +44,21 @@ impl Shop {
 
     pub async fn with(ports: Ports, users: usize, products: usize, stock: i64) -> anyhow::Result<Self> {
         let user = |index| serde_json::json!({"name": NAME, "email": email(index)});
-        let product =
-            |index| serde_json::json!({"name": format!("Product {index}"), "price": 19.9, "stock": stock});
+        let product = |_| serde_json::json!({"name": PRODUCT, "price": 19.9, "stock": stock});
         let users = create_all(ports.users, "/users", (0..users).map(user).collect()).await?;
         let products = create_all(ports.products, "/products", (0..products).map(product).collect()).await?;
         Ok(Self { users, products, stock })
+    }
+
+    /// Waits until the views show every user and every product.
+    pub async fn visible(&self, ports: Ports) -> anyhow::Result<()> {
+        let mut connection = Connection::open(ports.query).await?;
+        for (kind, ids) in [("user", &self.users), ("product", &self.products)] {
+            for id in ids {
+                visible(&mut connection, kind, *id).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Order number `index`: the same in every run.
@@ -66,6 +76,18 @@ impl Shop {
             line(1)
         )
         .into_bytes()
+    }
+}
+
+/// Waits until the view shows what was created; the platform waits for a while itself, and then says 503.
+pub async fn visible(connection: &mut Connection, kind: &str, id: i64) -> anyhow::Result<()> {
+    let (path, token) = (format!("/q/{kind}s/{id}"), format!("{kind}:{id}:1"));
+    loop {
+        match connection.get(&path, Some(&token)).await?.0 {
+            StatusCode::OK => return Ok(()),
+            StatusCode::SERVICE_UNAVAILABLE => {}
+            status => bail!("GET {path} answered {status}"),
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::Bench;
 use crate::load::{Ledger, Orders, Pace, Shop};
 use crate::machine::Usage;
-use crate::oracle;
+use crate::oracle::{self, int};
 use crate::platform::Platform;
 use crate::progress::Progress;
 use crate::raw;
-use crate::report::Figure;
+use crate::report::{Figure, Target};
 use crate::sandbox::Sandbox;
 
 const NAME: &str = "commands";
@@ -23,12 +23,22 @@ impl Bench {
         self.in_sandbox(Self::commands_in).await
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "counts")]
     async fn commands_in(&mut self, sandbox: &Sandbox) -> anyhow::Result<()> {
         let (clients, duration) = (self.options.clients(CLIENTS), self.options.lasting(SECONDS));
         let mut platform = Platform::running(sandbox).await?;
         let shop = Shop::open(platform.ports).await?;
         let everything = self.load("everything running", &platform, &shop, clients, duration).await?;
         self.judged(oracle::judge(sandbox, &mut platform, &shop, &everything).await?);
+        let db = sandbox.db(u32::try_from(clients)?).await?;
+        let batches = int(&db, "select count(*) from command_batches").await?;
+        let inputs =
+            int(&db, "select (select count(*) from processed_events) + (select count(*) from orders)")
+                .await?;
+        self.tell(
+            Figure::new(NAME, "commands and reactions a transaction", inputs as f64 / batches as f64, "")
+                .gated(Target::AtLeast(4.0)),
+        );
         let alone = if sandbox.site.is_servers() {
             platform.start(&SERVICES).await?;
             let alone = self.load("command services alone", &platform, &shop, clients, duration).await?;
@@ -38,7 +48,6 @@ impl Bench {
             None
         };
         let progress = Progress::lasting("  one transaction an order on the bare store", duration);
-        let db = sandbox.db(u32::try_from(clients)?).await?;
         let ceiling = raw::inserts(&db, clients, duration).await?;
         db.close().await;
         drop(progress);

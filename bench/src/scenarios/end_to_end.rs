@@ -1,10 +1,7 @@
 //! From the answer to `POST /orders` until the view shows the order: followed by reads with a consistency token.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use anyhow::bail;
-use hyper::StatusCode;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -12,7 +9,7 @@ use super::latency::{CONNECTIONS, ramp};
 use crate::Bench;
 use crate::http::Connection;
 use crate::latency::Latencies;
-use crate::load::{Acknowledged, Orders, Pace, Shop};
+use crate::load::{Acknowledged, Orders, Pace, Shop, visible};
 use crate::machine::Usage;
 use crate::oracle;
 use crate::platform::Platform;
@@ -81,7 +78,7 @@ impl Bench {
 async fn follow(port: u16, mut told: UnboundedReceiver<Acknowledged>) -> anyhow::Result<Latencies> {
     let idle: Arc<Mutex<Vec<Connection>>> = Arc::default();
     let mut followers = JoinSet::new();
-    let mut visible = Latencies::new()?;
+    let mut latencies = Latencies::new()?;
     while let Some(order) = told.recv().await {
         let idle = Arc::clone(&idle);
         followers.spawn(async move {
@@ -90,28 +87,17 @@ async fn follow(port: u16, mut told: UnboundedReceiver<Acknowledged>) -> anyhow:
                 Some(connection) => connection,
                 None => Connection::open(port).await?,
             };
-            let took = wait_for(&mut connection, order).await?;
+            visible(&mut connection, "order", order.id).await?;
+            let took = order.at.elapsed();
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             anyhow::Ok(took)
         });
         while let Some(done) = followers.try_join_next() {
-            visible.record(done??);
+            latencies.record(done??);
         }
     }
     while let Some(done) = followers.join_next().await {
-        visible.record(done??);
+        latencies.record(done??);
     }
-    Ok(visible)
-}
-
-async fn wait_for(connection: &mut Connection, order: Acknowledged) -> anyhow::Result<Duration> {
-    let (path, token) = (format!("/q/orders/{}", order.id), format!("order:{}:1", order.id));
-    loop {
-        // The platform waits for a while itself, and then says 503.
-        match connection.get(&path, Some(&token)).await?.0 {
-            StatusCode::OK => return Ok(order.at.elapsed()),
-            StatusCode::SERVICE_UNAVAILABLE => {}
-            status => bail!("GET {path} answered {status}"),
-        }
-    }
+    Ok(latencies)
 }
