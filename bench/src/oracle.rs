@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::sandbox::Sandbox;
 
 /// How long the belt may stand still before it counts as stuck.
-const STANDSTILL: Duration = Duration::from_secs(60);
+const STANDSTILL: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(100);
 /// The last orders, whose views are looked at.
 const LAST: usize = 100;

@@ -12,7 +12,7 @@ use crate::http::Connection;
 use crate::machine;
 use crate::sandbox::Sandbox;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(5);
 /// Lines of a process's log that are shown when it fails.
 const TAIL: usize = 20;

@@ -10,7 +10,7 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedPr
 
 use crate::progress::Progress;
 
-const FLUSH: Duration = Duration::from_secs(120);
+const FLUSH: Duration = Duration::from_mins(2);
 const FULL: Duration = Duration::from_millis(1);
 
 /// Records a second, until the last is acknowledged.

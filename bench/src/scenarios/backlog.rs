@@ -24,7 +24,7 @@ const EVENTS: usize = 200_000;
 /// As the platform makes its topics.
 const PARTITIONS: i32 = 3;
 const PAGE: u32 = 5_000;
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Bench {

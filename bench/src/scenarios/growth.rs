@@ -29,7 +29,7 @@ const BATCH: usize = 256;
 /// Pages that are read at each size.
 const PAGES: usize = 200;
 const PAGE_OF_A_LIST: u32 = 100;
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// The most items that are measured, and the least, so that the steps of the processor time do not show.
 const WINDOW: usize = 5_000;
 const WINDOW_LEAST: usize = 2_000;

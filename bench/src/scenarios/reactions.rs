@@ -16,7 +16,7 @@ const NAME: &str = "reactions";
 const WAITING: u32 = 1_000;
 const CLIENTS: usize = 32;
 const SERVICES: [&str; 4] = ["user-service", "product-service", "order-service", "query-service"];
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Bench {
