@@ -67,7 +67,9 @@ fn main() -> ExitCode {
         runtime.block_on(run(&options, &mut results));
     }
     print!("\n{}", results.table());
-    println!("\n{}", results.counts());
+    if !options.report {
+        println!("\n{}", results.counts());
+    }
     if results.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
