@@ -8,7 +8,7 @@ mod harness;
 mod api;
 mod belt;
 mod dlq;
-mod metrics;
 mod erase;
+mod metrics;
 mod start;
 mod tools;
