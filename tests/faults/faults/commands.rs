@@ -16,7 +16,7 @@ use crate::trial::Trial;
 const POINTS: [&str; 2] = ["batch-before-commit", "batch-after-commit"];
 
 pub async fn dies_at_the_commit(lab: Arc<Lab>) -> Verdict {
-    let rounds = lab.count(1, 5);
+    let rounds = lab.count(0, 5);
     let load = lab.load();
     lab.platform(async move |platform: Platform| {
         let mut trial = Trial::start(platform, &[]).await;
@@ -34,6 +34,7 @@ pub async fn dies_at_the_commit(lab: Arc<Lab>) -> Verdict {
                 .await;
             trial.accepted(20).await;
         }
+        trial.accepted(20).await;
         trial.healed().await;
         let done = format!(
             "{} crashes in and behind the transaction, once with one client's order in it",
