@@ -260,7 +260,9 @@ pub fn install() -> Result<(), MetricsError> {
     let handle = builder.install_recorder()?;
     let process = Collector::default();
     process.describe();
-    ALL.iter().for_each(|metric| metric.describe());
+    for metric in ALL {
+        metric.describe();
+    }
     RECORDED.set((handle, process)).map_err(|_| MetricsError::Twice)
 }
 
