@@ -23,7 +23,9 @@ use crate::{tables, views};
 
 /// One erasure works at a time, or two would publish one partition again side by side.
 const LEASE: &str = "erasure";
-const LEASE_TTL: Duration = Duration::from_secs(60);
+const LEASE_TTL: Duration = Duration::from_secs(15);
+/// Longer than one that was killed keeps the lease.
+const LEASE_PATIENCE: Duration = Duration::from_secs(20);
 /// What is on its way while a pass works is found by the next one.
 const PASSES: usize = 10;
 /// How long a consumer group that does not move is waited for.
@@ -149,7 +151,7 @@ impl Erasure {
         mut each: impl FnMut(&Erased) + Send,
     ) -> Result<Erased, ErasureError> {
         let owner = Uuid::new_v4().to_string();
-        let lease = acquire(&self.db, LEASE, &owner, LEASE_TTL).await?.ok_or(ErasureError::Busy)?;
+        let lease = self.turn(&owner).await?;
         let mut work =
             Work { of: self, lease, dry: wish.dry_run, people: People::default(), erased: Erased::default() };
         let outcome = work.all(wish, gone, &mut each).await;
@@ -158,6 +160,19 @@ impl Erasure {
         }
         outcome?;
         Ok(work.erased)
+    }
+
+    async fn turn(&self, owner: &str) -> Result<Lease, ErasureError> {
+        let started = Instant::now();
+        loop {
+            if let Some(lease) = acquire(&self.db, LEASE, owner, LEASE_TTL).await? {
+                return Ok(lease);
+            }
+            if started.elapsed() > LEASE_PATIENCE {
+                return Err(ErasureError::Busy);
+            }
+            sleep(LOOK_AGAIN).await;
+        }
     }
 }
 
@@ -242,8 +257,8 @@ impl Work<'_> {
     async fn log(&mut self, each: Each<'_>) -> Result<BTreeSet<LetterId>, ErasureError> {
         let people = self.people.clone();
         let topic = Topic { log: &self.of.log, db: &self.of.db, topics: &self.of.topics, people: &people };
-        let partitions = topic.partitions().await?;
-        self.erased.total = self.erased.read + self.size(&partitions).await?;
+        let (partitions, records) = self.filled(topic.partitions().await?).await?;
+        self.erased.total = self.erased.read + records;
         let mut letters = BTreeSet::new();
         let mut deleted = Vec::new();
         for at in partitions {
@@ -288,15 +303,21 @@ impl Work<'_> {
         topic.cut(at, scanned).await
     }
 
-    /// How many records there are.
-    async fn size(&self, partitions: &[Partition]) -> Result<u64, ErasureError> {
+    /// Those of `partitions` that have records, and how many there are.
+    async fn filled(&self, partitions: Vec<Partition>) -> Result<(Vec<Partition>, u64), ErasureError> {
         let topics: BTreeSet<&str> = partitions.iter().map(|at| at.topic.as_str()).collect();
         let topics: Vec<&str> = topics.into_iter().collect();
         if topics.is_empty() {
-            return Ok(0);
+            return Ok((partitions, 0));
         }
-        let places = self.of.log.lag(LEASE, &topics).await?;
-        Ok(places.iter().map(|place| (place.end - place.start).max(0).unsigned_abs()).sum())
+        // Any group will do: only where the partitions begin and end is asked for.
+        let group = self.of.groups.first().map_or(LEASE, String::as_str);
+        let places = self.of.log.lag(group, &topics).await?;
+        let records = |place: &esteira_bus::PartitionLag| (place.end - place.start).max(0).unsigned_abs();
+        let total = places.iter().map(records).sum();
+        let filled = places.into_iter().filter(|place| records(place) > 0);
+        let filled = filled.map(|place| Partition { topic: place.topic, number: place.partition }).collect();
+        Ok((filled, total))
     }
 
     /// Waits until every group has committed what was `deleted`, so that none of it is in hand any more; those that stand

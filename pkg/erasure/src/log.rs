@@ -101,6 +101,11 @@ impl Topic<'_> {
 
     /// Deletes what was `scanned` and published again.
     pub(crate) async fn cut(&self, at: &Partition, scanned: &Scanned) -> Result<(), ErasureError> {
+        // Somebody else's erasure, whose copies were taken for ours, would have deleted the originals.
+        let first = self.log.read(&at.topic, at.number, 0, 1).await?;
+        if first.first().map(|record| record.offset) != Some(scanned.start) {
+            return Err(ErasureError::Busy);
+        }
         self.log.delete_before(&at.topic, at.number, scanned.end).await?;
         tracing::info!(
             topic = %at.topic, partition = at.number, before = scanned.end,

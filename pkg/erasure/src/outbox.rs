@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use esteira_events::AggregateKind;
-use esteira_outbox::{DISPATCHER, acquire, release};
+use esteira_outbox::{DISPATCHER, is_held};
 use esteira_sql::{Conn, Db, bulk, on};
 use serde_json::Value;
 use sqlx::QueryBuilder;
@@ -158,9 +158,8 @@ async fn write(db: &Db, changed: &[(i64, String)]) -> Result<(), sqlx::Error> {
 pub(crate) async fn settled(db: &Db, rows: &[i64]) -> Result<bool, sqlx::Error> {
     let started = Instant::now();
     while in_hand(db, rows).await? > 0 {
-        // Whoever has the lease next reads the rows anew, and its last owner sends nothing more.
-        if let Some(lease) = acquire(db, DISPATCHER, "erasure", Duration::from_secs(1)).await? {
-            release(db, &lease).await?;
+        // Whoever takes the lease reads the rows anew, and its last owner sends nothing more.
+        if !is_held(&mut db.read().await?.conn(), DISPATCHER).await? {
             return Ok(true);
         }
         if started.elapsed() > PATIENCE {

@@ -62,6 +62,18 @@ pub async fn acquire(db: &Db, name: &str, owner: &str, ttl: Duration) -> Result<
     Ok((updated == 1).then(|| Lease { name: name.to_owned(), token, ttl, held_until: started + ttl }))
 }
 
+/// Whether somebody holds the lease.
+pub async fn is_held(conn: &mut Conn<'_>, name: &str) -> Result<bool, sqlx::Error> {
+    let now = conn.now_ms();
+    let held: i64 = on!(conn, c => {
+        sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from leases where name = ? and expires_at > {now}")))
+            .bind(name.to_owned())
+            .fetch_one(&mut *c)
+            .await
+    })?;
+    Ok(held > 0)
+}
+
 /// Gives the lease up, so that another owner need not wait for its end.
 pub async fn release(db: &Db, lease: &Lease) -> Result<(), sqlx::Error> {
     let mut tx = db.begin().await?;

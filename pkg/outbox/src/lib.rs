@@ -15,7 +15,7 @@ mod stuck;
 pub use append::{NewEvent, append};
 pub use claim::{Mark, backlog, claim, delay, mark_failed, mark_published};
 pub use history::{HistoryEntry, history};
-pub use lease::{DISPATCHER, Lease, LeaseError, acquire, release};
+pub use lease::{DISPATCHER, Lease, LeaseError, acquire, is_held, release};
 pub use record::{Key, Outgoing};
 pub use replay::{
     Place, Published, count, histories, history_of, name_rows_of_go, published, unsequenced, with_history,

@@ -1,7 +1,7 @@
 //! A log that breaks off where it is told to.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use esteira_bus::{
@@ -14,6 +14,8 @@ pub(crate) struct Breaking {
     pub(crate) inner: EmbeddedLog,
     pub(crate) copies: Arc<AtomicUsize>,
     pub(crate) deletions: Arc<AtomicUsize>,
+    /// Where somebody else deletes to, once the log was read to its end.
+    pub(crate) cut: Arc<AtomicI64>,
 }
 
 fn take(left: &AtomicUsize) -> bool {
@@ -68,6 +70,11 @@ impl Log for Breaking {
         offset: i64,
         max: usize,
     ) -> Result<Vec<Record>, LogError> {
-        self.inner.read(topic, partition, offset, max).await
+        let page = self.inner.read(topic, partition, offset, max).await?;
+        let cut = if page.is_empty() && offset > 0 { self.cut.swap(0, Ordering::SeqCst) } else { 0 };
+        if cut > 0 {
+            self.inner.delete_before(topic, partition, cut).await?;
+        }
+        Ok(page)
     }
 }

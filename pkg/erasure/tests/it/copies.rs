@@ -12,6 +12,7 @@ on_every_engine!(
     a_partition_is_published_again_without_her_and_else_as_it_was,
     what_was_broken_off_anywhere_is_completed_with_one_copy_of_each_record,
     a_group_that_stands_still_is_told,
+    what_another_erasure_has_published_again_is_not_lost,
 );
 
 /// Ten events of hers between ten of Eva's.
@@ -92,4 +93,20 @@ async fn a_group_that_stands_still_is_told(store: TestDb) {
         member.close().await;
     }
     assert_eq!(fixture.run().await.unwrap().behind, ["stopped"]);
+}
+
+/// Two that believe to be alone, since one was suspended for longer than its lease.
+async fn what_another_erasure_has_published_again_is_not_lost(store: TestDb) {
+    let fixture = filled(&store, &[]).await;
+    let copied = fixture.records().await;
+    // The other one has published everything again, and deletes it when this one has looked.
+    let other = fixture.erasure.log.republish(copied).await;
+    assert!(other.iter().all(Result::is_ok));
+    fixture.cut_behind(20);
+    let outcome = fixture.run().await;
+    assert!(matches!(outcome, Err(ErasureError::Busy)), "{outcome:?}");
+    let left: std::collections::BTreeSet<i64> =
+        fixture.records().await.iter().map(|record| record.origin().offset).collect();
+    assert_eq!(left, (0..20).collect());
+    assert_eq!((fixture.run().await.unwrap().published_again, fixture.hers().await), (20, (0, 0)));
 }

@@ -1,7 +1,7 @@
 //! An outbox, a log and views with something of Ana's, who is user 12.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use esteira_bus::{EmbeddedLog, Header, Log, NewRecord, Record, TopicSpec};
 use esteira_erasure::{Erased, Erasure, ErasureError, Wish};
@@ -23,6 +23,7 @@ pub(crate) struct Fixture {
     /// See [`Breaking`]; without end at first.
     pub(crate) copies: Arc<AtomicUsize>,
     pub(crate) deletions: Arc<AtomicUsize>,
+    cut: Arc<AtomicI64>,
     _directory: TempDir,
 }
 
@@ -44,7 +45,13 @@ impl Fixture {
         inner.create_topics(&[spec(TOPIC), spec("user.updated.dlq")]).await.unwrap();
         let (copies, deletions) =
             (Arc::new(AtomicUsize::new(usize::MAX)), Arc::new(AtomicUsize::new(usize::MAX)));
-        let log = Breaking { inner, copies: Arc::clone(&copies), deletions: Arc::clone(&deletions) };
+        let cut = Arc::new(AtomicI64::new(0));
+        let log = Breaking {
+            inner,
+            copies: Arc::clone(&copies),
+            deletions: Arc::clone(&deletions),
+            cut: Arc::clone(&cut),
+        };
         let views = SqliteViews::open(&directory.path().join("views.db")).await.unwrap();
         views.prepare(ALL_COLLECTIONS).await.unwrap();
         let erasure = Erasure {
@@ -54,7 +61,7 @@ impl Fixture {
             topics: Topics::default(),
             groups: groups.iter().map(|&group| group.to_owned()).collect(),
         };
-        Self { store: store.clone(), erasure, copies, deletions, _directory: directory }
+        Self { store: store.clone(), erasure, copies, deletions, cut, _directory: directory }
     }
 
     pub(crate) async fn run(&self) -> Result<Erased, ErasureError> {
@@ -79,6 +86,11 @@ impl Fixture {
         for answer in self.erasure.log.publish(records).await {
             answer.unwrap();
         }
+    }
+
+    /// Lets somebody else delete what is before `offset`, once the topic was read to its end.
+    pub(crate) fn cut_behind(&self, offset: i64) {
+        self.cut.store(offset, Ordering::SeqCst);
     }
 
     pub(crate) async fn records(&self) -> Vec<Record> {
