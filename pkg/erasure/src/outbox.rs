@@ -16,7 +16,7 @@ const PAGE: u32 = 500;
 /// The people that one statement looks for.
 const TOGETHER: usize = 16;
 /// How long rows that a dispatcher may have in hand may take to be published.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 esteira_sql::row! {
@@ -62,7 +62,9 @@ pub(crate) async fn learn(db: &Db, people: &mut People) -> Result<usize, sqlx::E
             while let Some((page, last)) = page(db, kind, ids, after).await? {
                 after = last;
                 rows += page.iter().filter(|row| is_theirs(row, people)).count();
-                page.iter().for_each(|row| people.learn(&row.payload.0));
+                for row in &page {
+                    people.learn(&row.payload.0);
+                }
             }
         }
     }

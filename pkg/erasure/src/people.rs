@@ -148,7 +148,8 @@ impl People {
 fn id_of(fields: &Map<String, Value>) -> Option<i64> {
     match fields.get("id")? {
         Value::String(text) => text.parse().ok(),
-        other => other.as_i64(),
+        Value::Number(id) => id.as_i64(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -14,7 +14,7 @@ on_every_engine!(
     without_a_dispatcher_nothing_is_waited_for,
 );
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 async fn rows_with_her_email(store: &TestDb) -> i64 {
     store.int(&format!("select count(*) from outbox where payload like '%{EMAIL}%'")).await

@@ -24,7 +24,7 @@ async fn a_user_whom_nobody_knows_is_named(store: TestDb) {
 async fn one_erasure_works_at_a_time(store: TestDb) {
     let fixture = Fixture::new(&store, &[]).await;
     fixture.event(1, false).await;
-    acquire(&store.db, "erasure", "another", Duration::from_secs(120)).await.unwrap().unwrap();
+    acquire(&store.db, "erasure", "another", Duration::from_mins(2)).await.unwrap().unwrap();
     assert!(matches!(fixture.run().await, Err(ErasureError::Busy)));
     assert_eq!(fixture.hers().await, (1, 0));
 }
