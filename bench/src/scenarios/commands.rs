@@ -52,8 +52,9 @@ impl Bench {
         db.close().await;
         drop(progress);
         self.tell(Figure::new(NAME, "bare store, a transaction an order", ceiling, "orders/s"));
-        let ratio =
-            |name, ledger: &Ledger| Figure::new(NAME, name, ledger.rate() / ceiling, "times the bare store");
+        let ratio = |name, ledger: &Ledger| {
+            Figure::new(NAME, format!("{name}, beside the bare store"), ledger.rate() / ceiling, "times")
+        };
         self.tell(ratio("everything running", &everything).at_least(1.0));
         if let Some(alone) = &alone {
             self.tell(ratio("command services alone", alone).at_least(1.5));

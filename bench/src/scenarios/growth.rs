@@ -28,6 +28,7 @@ const PAGE: u32 = 500;
 const BATCH: usize = 256;
 /// Pages that are read at each size.
 const PAGES: usize = 200;
+const POLLS: usize = 1_000;
 const PAGE_OF_A_LIST: u32 = 100;
 const LEASE: Duration = Duration::from_mins(1);
 /// The most items that are measured, and the least, so that the steps of the processor time do not show.
@@ -135,6 +136,7 @@ impl Belt {
         }
         seed::orders(&self.db, shop, size - before.max(there), Stage::Created).await?;
         let mut costs = self.carry(sandbox, window as u64).await?;
+        costs.insert("look for events when none waits", self.poll().await?);
         costs.insert("page", self.page(size).await?);
         costs.insert("verify", self.verify().await?);
         Ok(costs)
@@ -182,6 +184,18 @@ impl Belt {
             ("publish", each(published)),
             ("project", each(projected)),
         ]))
+    }
+
+    /// What an idle dispatcher does: the first to show that the unpublished rows are not found by an index.
+    #[expect(clippy::cast_precision_loss, reason = "a count of polls")]
+    async fn poll(&self) -> anyhow::Result<f64> {
+        let started = Meter::start(self.servers);
+        for _ in 0..POLLS {
+            if !claim(&mut self.db.read().await?.conn(), 0, PAGE).await?.is_empty() {
+                bail!("an event waits");
+            }
+        }
+        Ok(started.elapsed().as_secs_f64() / POLLS as f64)
     }
 
     /// A page of a list, from places all over it.
