@@ -70,34 +70,51 @@ async fn erase(
         if wish.again {
             users.extend(admin.erasure.list().await.map_err(of_erasure)?.iter().map(|entry| entry.user_id));
         }
-        let gone = if wish.dry_run { users.clone() } else { command(&admin, &users).await? };
+        let Commanded { users, gone, refusal } = if wish.dry_run {
+            Commanded { gone: users.clone(), users, refusal: None }
+        } else {
+            command(&admin, &users).await
+        };
+        if let Some(refusal) = refusal.clone().filter(|_| users.is_empty()) {
+            return Err(refusal);
+        }
         let wish = Wish { users, reason: wish.reason, again: wish.again, dry_run: wish.dry_run };
         // The work ends with its reader.
         let each = move |erased: &Erased| drop(told.send(Line::Progress(erased.clone())));
-        admin.erasure.run(&wish, &gone, each).await.map_err(of_erasure)
+        let erased = admin.erasure.run(&wish, &gone, each).await.map_err(of_erasure)?;
+        refusal.map_or(Ok(erased), Err)
     }))
 }
 
-/// Has the users service erase the rows; the users that have none.
-async fn command(admin: &Admin, users: &[i64]) -> Result<Vec<i64>, Problem> {
+/// What became of the rows.
+struct Commanded {
+    /// Those that may be erased everywhere else too.
+    users: Vec<i64>,
+    /// Those of them that have no row.
+    gone: Vec<i64>,
+    /// Why one of the others may not; that keeps nobody else.
+    refusal: Option<Problem>,
+}
+
+/// Has the users service erase the rows.
+async fn command(admin: &Admin, users: &[i64]) -> Commanded {
     let stage = Health::new().stage("erasure");
     let db = admin.letters.db.clone();
     let executor = Executor::start(Arc::new(Users), db, EXECUTOR, Arc::new(Notify::new()), stage);
     let commands = executor.submitter();
-    let mut gone = Vec::new();
-    let mut refusal = None;
+    let mut commanded = Commanded { users: Vec::new(), gone: Vec::new(), refusal: None };
     for user in users {
         let command = UserCommand::Erase(EraseUser { id: UserId(*user) });
         match commands.submit(Input::plain(command)).await {
-            Ok(_) => {}
-            Err(CommandError::Rejected(UserRejected::NotFound { id })) => gone.push(id.0),
-            Err(error) => {
-                refusal = Some(refused(error, rejected));
-                break;
+            Ok(_) => commanded.users.push(*user),
+            Err(CommandError::Rejected(UserRejected::NotFound { id })) => {
+                commanded.users.push(*user);
+                commanded.gone.push(id.0);
             }
+            Err(error) => commanded.refusal = Some(refused(error, rejected)),
         }
     }
     drop(commands);
     executor.close().await;
-    refusal.map_or(Ok(gone), Err)
+    commanded
 }
