@@ -205,7 +205,7 @@ impl Platform {
     pub fn measure(&mut self, roles: &[Role]) {
         let store = self.engines.store().ok().cloned();
         let outbox = store.clone().filter(|_| roles.contains(&Role::Dispatcher));
-        let gauges = Gauges { store, outbox, ..std::mem::take(&mut self.gauges) };
+        let gauges = Gauges { outbox, store, ..std::mem::take(&mut self.gauges) };
         self.tasks.spawn(gauges.run(self.stop_token()));
     }
 

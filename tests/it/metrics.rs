@@ -1,5 +1,7 @@
 //! What Prometheus scrapes.
 
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use esteira_telemetry::metrics::{ALL, Described};
