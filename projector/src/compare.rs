@@ -14,7 +14,7 @@ use crate::history::{Folded, store_away};
 use crate::incoming::Key;
 use crate::projections::View;
 use crate::state::stocks;
-use crate::store;
+use crate::store::{self, Unreadable};
 
 /// One aggregate's view, as it should be and as it is.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Compared {
     pub(crate) expected: Current,
     pub(crate) live: Current,
     /// Why the document cannot be read; it counts as absent.
-    pub(crate) unreadable: Option<String>,
+    pub(crate) unreadable: Option<Unreadable>,
     pub(crate) broken: Option<String>,
     /// Whether the view has events of Go that the outbox does not tell, perhaps not yet: nothing may take them back.
     pub(crate) untold: bool,
@@ -69,7 +69,7 @@ pub(crate) async fn compare(
     for mut folded in folded {
         let (live, unreadable) = match live.remove(&folded.key) {
             Some(Ok(live)) => (live, None),
-            Some(Err(error)) => (Current::default(), Some(error.to_string())),
+            Some(Err(unreadable)) => (Current::default(), Some(unreadable)),
             None => (Current::default(), None),
         };
         folded.go_on_from(&live);

@@ -125,8 +125,7 @@ impl Projector {
 
     /// Writes what is expected where the view still is what it was; the keys of those where it is not.
     async fn swap(&self, compared: &[&Compared]) -> Result<Vec<Key>, Outage> {
-        let unreadable = compared.iter().filter(|it| it.unreadable.is_some());
-        let unreadable: Vec<Write> = unreadable.filter_map(|it| delete(it.key)).collect();
+        let unreadable: Vec<Write> = compared.iter().filter_map(|it| delete_unreadable(it)).collect();
         if !unreadable.is_empty() {
             self.views.write(unreadable).await.map_err(away)?;
         }
@@ -210,8 +209,11 @@ impl Projector {
     }
 }
 
-fn delete((kind, id): Key) -> Option<Write> {
-    Some(Write::Delete { collection: collection(kind)?, id: DocId::Int(id), guard: None })
+/// Deletes the document of `compared` if it cannot be read, and is not another one by now.
+fn delete_unreadable(compared: &Compared) -> Option<Write> {
+    let ((kind, id), unreadable) = (compared.key, compared.unreadable.as_ref()?);
+    let guard = Some(unreadable.version);
+    Some(Write::Delete { collection: collection(kind)?, id: DocId::Int(id), guard })
 }
 
 /// The documents of a collection, a page after the other.

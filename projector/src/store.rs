@@ -17,15 +17,24 @@ use crate::projections::{View, collection};
 
 /// The views and tombstones of `keys`; every key has an entry.
 pub(crate) async fn load(views: &dyn Views, keys: &[Key]) -> Result<BTreeMap<Key, Current>, ViewsError> {
-    load_each(views, keys).await?.into_iter().map(|(key, current)| Ok((key, current?))).collect()
+    let loaded = load_each(views, keys).await?;
+    loaded.into_iter().map(|(key, current)| Ok((key, current.map_err(|it| it.error)?))).collect()
+}
+
+/// A document that cannot be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) error: ViewsError,
+    /// As far as it says one.
+    pub(crate) version: i64,
 }
 
 /// As [`load`], with an error of its own for a document that cannot be read.
 pub(crate) async fn load_each(
     views: &dyn Views,
     keys: &[Key],
-) -> Result<BTreeMap<Key, Result<Current, ViewsError>>, ViewsError> {
-    let mut loaded: BTreeMap<Key, Result<Current, ViewsError>> =
+) -> Result<BTreeMap<Key, Result<Current, Unreadable>>, ViewsError> {
+    let mut loaded: BTreeMap<Key, Result<Current, Unreadable>> =
         keys.iter().map(|key| (*key, Ok(Current::default()))).collect();
     for kind in AggregateKind::ALL {
         let ids: Vec<DocId> = keys.iter().filter(|key| key.0 == kind).map(|key| DocId::Int(key.1)).collect();
@@ -33,8 +42,11 @@ pub(crate) async fn load_each(
         for document in views.get(collection, &ids).await? {
             let DocId::Int(id) = document.id else { continue };
             let version = document.version();
-            let view = View::read(kind, document);
-            loaded.insert((kind, id), view.map(|view| Current { view, version, ..Current::default() }));
+            let current = match View::read(kind, document) {
+                Ok(view) => Ok(Current { view, version, ..Current::default() }),
+                Err(error) => Err(Unreadable { error, version }),
+            };
+            loaded.insert((kind, id), current);
         }
     }
     bury(views, &mut loaded).await?;
@@ -44,7 +56,7 @@ pub(crate) async fn load_each(
 /// A tombstone outlives its document, which a crash may have left behind.
 async fn bury(
     views: &dyn Views,
-    loaded: &mut BTreeMap<Key, Result<Current, ViewsError>>,
+    loaded: &mut BTreeMap<Key, Result<Current, Unreadable>>,
 ) -> Result<(), ViewsError> {
     let ids: Vec<DocId> = loaded.keys().map(|(kind, id)| tombstone_id(kind.as_str(), *id)).collect();
     let mut stones: HashMap<DocId, i64> = HashMap::new();

@@ -145,7 +145,8 @@ impl Projector {
                 continue;
             }
             if it.differs() && !it.untold {
-                let live = it.unreadable.clone().unwrap_or_else(|| shown(&it.live));
+                let unreadable = it.unreadable.as_ref().map(|it| it.error.to_string());
+                let live = unreadable.unwrap_or_else(|| shown(&it.live));
                 found.push(difference(Where::View, live, shown(&it.expected)));
             }
             let row = rows.get(&it.key.1).map(|row| format!("version {}: {}", row.version, row.says));

@@ -340,6 +340,32 @@ async fn a_document_that_cannot_be_read_is_told_and_replaced(fixture: Fixture) {
     }
 }
 
+/// Another rebuild was faster, and the projector has gone on since.
+async fn a_document_that_has_been_made_again_meanwhile_stays(fixture: Fixture) {
+    let fixture = fixture.with_outbox().await;
+    let events = [event(1, user_created(1, "ana")), event(2, user_updated(1, "eva"))];
+    fixture.outbox(&events[..1]).await;
+    put(&fixture, &USERS, 1, json!({ "name": { "first": "ana" }, "version": 1 })).await;
+    let (beside, later) = (fixture.clone(), events[1].clone());
+    let mut met = false;
+    let hooks = Hooked::new(&fixture.views, move |call| {
+        let deletes = |write: &Write| matches!(write, Write::Delete { collection, .. } if collection.name == USERS.name);
+        if call.writes.iter().any(deletes) && !std::mem::replace(&mut met, true) {
+            tokio::task::block_in_place(|| {
+                tokio::runtime::Handle::current().block_on(async {
+                    put(&beside, &USERS, 1, json!({ "name": "ana" })).await;
+                    beside.handle(&[record(&later)]).await;
+                });
+            });
+        }
+        Action::Proceed
+    });
+    let store = fixture.store.clone().unwrap();
+    fixture.hooked(&hooks).rebuild(&store, &[AggregateKind::User], |_| {}).await.unwrap();
+    let user = fixture.user(1).await.unwrap();
+    assert_eq!((user.version, user.name.as_str()), (2, "eva"), "an applied event was undone");
+}
+
 const USER_ROW: &str = "insert into users (id, name, email, created_at, version) \
      values (1, 'ana', 'ana@example.com', '2026-11-22T12:43:09.055Z', 1)";
 
@@ -354,4 +380,5 @@ crate::on_every_engine!(
     without_its_creation_a_history_keeps_its_order_in_time,
     events_that_a_view_has_long_forgotten_are_not_applied_again,
     a_document_that_cannot_be_read_is_told_and_replaced,
+    a_document_that_has_been_made_again_meanwhile_stays,
 );

@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 /// Why a store did not do what was asked.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum ViewsError {
     /// The store is away or busy: pause and try again, nothing is wrong with the input.
     #[error("the views store is unavailable: {0}")]
