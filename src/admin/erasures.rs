@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use esteira_aggregate::{CommandError, Executor, ExecutorSettings, Input};
+use esteira_aggregate::{CommandError, Executor, ExecutorSettings, Input, Submitter};
 use esteira_command_api::refused;
-use esteira_erasure::{Entry, Erased, Wish};
+use esteira_erasure::{Entry, Erased, Row, RowError, UserRows, Wish};
 use esteira_events::UserId;
 use esteira_telemetry::Health;
 use esteira_users::domain::{EraseUser, UserRejected};
@@ -66,55 +67,33 @@ async fn erase(
         return Err(Problem::invalid_field("users", "[]", "must name a user, or again must be true"));
     }
     Ok(lines(|told| async move {
-        let mut users = wish.users;
-        if wish.again {
-            users.extend(admin.erasure.list().await.map_err(of_erasure)?.iter().map(|entry| entry.user_id));
-        }
-        let Commanded { users, gone, refusal } = if wish.dry_run {
-            Commanded { gone: users.clone(), users, refusal: None }
-        } else {
-            command(&admin, &users).await
-        };
-        if let Some(refusal) = refusal.clone().filter(|_| users.is_empty()) {
-            return Err(refusal);
-        }
-        let wish = Wish { users, reason: wish.reason, again: wish.again, dry_run: wish.dry_run };
+        let ErasureWish { users, reason, again, dry_run } = wish;
+        let stage = Health::new().stage("erasure");
+        let db = admin.letters.db.clone();
+        let executor = Executor::start(Arc::new(Users), db, EXECUTOR, Arc::new(Notify::new()), stage);
+        let rows = Rows(executor.submitter());
         // The work ends with its reader.
         let each = move |erased: &Erased| drop(told.send(Line::Progress(erased.clone())));
-        let erased = admin.erasure.run(&wish, &gone, each).await.map_err(of_erasure)?;
-        refusal.map_or(Ok(erased), Err)
+        let erased = admin.erasure.run(&Wish { users, reason, again, dry_run }, &rows, each).await;
+        drop(rows);
+        executor.close().await;
+        erased.map_err(of_erasure)
     }))
 }
 
-/// What became of the rows.
-struct Commanded {
-    /// Those that may be erased everywhere else too.
-    users: Vec<i64>,
-    /// Those of them that have no row.
-    gone: Vec<i64>,
-    /// Why one of the others may not; that keeps nobody else.
-    refusal: Option<Problem>,
-}
+/// The rows, as the users service erases them.
+struct Rows(Submitter<Users>);
 
-/// Has the users service erase the rows.
-async fn command(admin: &Admin, users: &[i64]) -> Commanded {
-    let stage = Health::new().stage("erasure");
-    let db = admin.letters.db.clone();
-    let executor = Executor::start(Arc::new(Users), db, EXECUTOR, Arc::new(Notify::new()), stage);
-    let commands = executor.submitter();
-    let mut commanded = Commanded { users: Vec::new(), gone: Vec::new(), refusal: None };
-    for user in users {
-        let command = UserCommand::Erase(EraseUser { id: UserId(*user) });
-        match commands.submit(Input::plain(command)).await {
-            Ok(_) => commanded.users.push(*user),
-            Err(CommandError::Rejected(UserRejected::NotFound { id })) => {
-                commanded.users.push(*user);
-                commanded.gone.push(id.0);
-            }
-            Err(error) => commanded.refusal = Some(refused(error, rejected)),
+#[async_trait]
+impl UserRows for Rows {
+    async fn erase(&self, user: i64) -> Result<Row, RowError> {
+        let command = UserCommand::Erase(EraseUser { id: UserId(user) });
+        let reason = |error| refused(error, rejected).detail.clone();
+        match self.0.submit(Input::plain(command)).await {
+            Ok(_) => Ok(Row::Erased),
+            Err(CommandError::Rejected(UserRejected::NotFound { .. })) => Ok(Row::Absent),
+            Err(error @ CommandError::Rejected(_)) => Err(RowError::Refused(reason(error))),
+            Err(error) => Err(RowError::Unavailable(reason(error))),
         }
     }
-    drop(commands);
-    executor.close().await;
-    commanded
 }

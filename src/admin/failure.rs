@@ -44,7 +44,6 @@ pub fn of_dead_letters(error: DeadLettersError) -> Problem {
 pub fn of_erasure(error: ErasureError) -> Problem {
     let detail = error.to_string();
     match error {
-        ErasureError::NotFound(_) => Problem::not_found("user_not_found", detail),
         ErasureError::Busy => Problem::conflict("erasure_at_work", detail),
         ErasureError::Unpublished(_) | ErasureError::Restless(_) | ErasureError::Unavailable(_) => {
             Problem::unavailable("erasure_interrupted", detail, RETRY_AFTER)

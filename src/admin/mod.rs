@@ -29,7 +29,7 @@ use esteira_reactions::{React, ReactionStore};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::platform::{Check, Engines};
+use crate::platform::{Check, Engines, groups};
 
 pub use client::Client;
 pub use dead_letters::RedriveWish;
@@ -69,7 +69,7 @@ impl Admin {
             log: Arc::clone(log),
             views: Arc::clone(views),
             topics: topics.clone(),
-            groups: stores.iter().map(|store| store.group().to_owned()).collect(),
+            groups: groups(settings),
         };
         let letters = DeadLetters { log: Arc::clone(log), topics, db: db.clone(), stores };
         Ok(Self { engines: engines.clone(), settings: settings.clone(), letters, projector, erasure })

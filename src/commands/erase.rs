@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use esteira_config::Settings;
-use esteira_erasure::{Entry, Erased};
+use esteira_erasure::{Entry, Erased, Refused};
 
 use super::print::print_json;
 use super::progress::Bar;
@@ -72,13 +72,20 @@ async fn run(client: &Client, users: Vec<i64>, again: bool, how: How) -> anyhow:
     bar.end();
     let erased = erased?;
     if how.json {
-        return print_json(&erased);
+        print_json(&erased)?;
+    } else {
+        print(&erased, wish.dry_run);
     }
-    print(&erased, wish.dry_run);
-    Ok(ExitCode::SUCCESS)
+    Ok(if erased.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn print(erased: &Erased, dry_run: bool) {
+    for Refused { user_id, reason } in &erased.refused {
+        eprintln!("user {user_id} is not erased: {reason}");
+    }
+    if erased.users.is_empty() {
+        return;
+    }
     let Erased { users, events, answers, parked, decisions, records, documents, .. } = erased;
     let ids: Vec<String> = users.iter().map(i64::to_string).collect();
     let what = if dry_run { "would be erased" } else { "erased" };

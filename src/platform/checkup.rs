@@ -1,19 +1,16 @@
 //! What `esteira doctor` asks of each engine.
 
-use esteira_bus::Log;
+use esteira_bus::{Group, Log};
 use esteira_config::Settings;
 use esteira_events::{EventType, Topics};
-use esteira_orders::Orders;
 use esteira_outbox::backlog;
-use esteira_products::Products;
-use esteira_projector::{GROUP, TOPICS};
-use esteira_reactions::React;
 use esteira_sql::schema::versions;
 use esteira_sql::{Db, Timestamp};
 use esteira_views::Views;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::groups;
 use super::schema::schemas;
 
 /// The backlog is counted no further than this.
@@ -86,12 +83,9 @@ pub async fn of_log(settings: &Settings, log: &dyn Log) -> Vec<Check> {
             ]
         }
     };
-    let groups: [(&str, &[EventType]); 3] =
-        [(Products::GROUP, Products::EVENTS), (Orders::GROUP, Orders::EVENTS), (GROUP, &TOPICS)];
-    for (group, events) in groups {
-        let group = format!("{}{group}", settings.group_prefix);
-        let lag = lag(log, &group, &topics.names(events)).await;
-        checks.push(Check::of(format!("group {group}"), lag));
+    for group in groups(settings) {
+        let lag = lag(log, &group).await;
+        checks.push(Check::of(format!("group {}", group.name), lag));
     }
     checks
 }
@@ -105,9 +99,9 @@ fn expected_topics(topics: &Topics, present: &[&str]) -> anyhow::Result<String> 
     Ok(format!("{} of {} present", expected.len(), expected.len()))
 }
 
-async fn lag(log: &dyn Log, group: &str, topics: &[String]) -> anyhow::Result<String> {
-    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-    let partitions = log.lag(group, &topics).await?;
+async fn lag(log: &dyn Log, group: &Group) -> anyhow::Result<String> {
+    let topics: Vec<&str> = group.topics.iter().map(String::as_str).collect();
+    let partitions = log.lag(&group.name, &topics).await?;
     let total: i64 = partitions.iter().map(esteira_bus::PartitionLag::lag).sum();
     Ok(format!("lag {total} over {} partitions", partitions.len()))
 }

@@ -4,6 +4,7 @@ pub mod banner;
 mod checkup;
 mod engines;
 mod gauges;
+mod groups;
 mod listeners;
 mod local_http;
 mod lock;
@@ -13,6 +14,7 @@ mod topics;
 
 pub use checkup::Check;
 pub use engines::{Engines, MESSAGE_TIMEOUT, Needs, kafka_config, mysql_options};
+pub use groups::groups;
 pub use listeners::Listeners;
 pub use local_http::send;
 pub use lock::held_elsewhere;

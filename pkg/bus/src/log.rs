@@ -133,6 +133,13 @@ pub struct TopicDescription {
     pub partitions: i32,
 }
 
+/// A consumer group and the topics that it reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub name: String,
+    pub topics: Vec<String>,
+}
+
 /// How far a group is in one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionLag {

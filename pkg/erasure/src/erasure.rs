@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use esteira_bus::{LetterId, Log, LogError};
+use esteira_bus::{Group, LetterId, Log, LogError, PartitionLag};
 use esteira_events::Topics;
 use esteira_outbox::{Lease, LeaseError, acquire, release};
 use esteira_sql::Db;
@@ -15,10 +15,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::erasures::{self, Entry};
-use crate::log::{Partition, Scanned, Topic};
+use crate::log::{Met, Partition, Scanned, Topic};
 use crate::outbox::{self, Rows};
 use crate::parked::{erase_of_projectors, erase_of_reactions};
 use crate::people::People;
+use crate::rows::{Row, RowError, UserRows};
 use crate::{tables, views};
 
 /// One erasure works at a time, or two would publish one partition again side by side.
@@ -40,10 +41,10 @@ pub struct Erasure {
     pub views: Arc<dyn Views>,
     pub topics: Topics,
     /// The consumer groups of the platform.
-    pub groups: Vec<String>,
+    pub groups: Vec<Group>,
 }
 
-/// Whom to erase.
+/// Whom to erase. Whoever's erasure was broken off is erased too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
     pub users: Vec<i64>,
@@ -60,6 +61,8 @@ pub struct Wish {
 pub struct Erased {
     /// Also those whose erasure was broken off before.
     pub users: Vec<i64>,
+    /// Who was not erased; that keeps nobody else.
+    pub refused: Vec<Refused>,
     /// Records of the log to read in all, as far as is known, and how many were read.
     pub total: u64,
     pub read: u64,
@@ -88,11 +91,17 @@ impl Erased {
     }
 }
 
+/// A user who was not erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Refused {
+    pub user_id: i64,
+    /// Such as the orders of theirs that are open.
+    pub reason: String,
+}
+
 /// Why nothing, or not everything, was erased. It can be run again at any time.
 #[derive(Debug, thiserror::Error)]
 pub enum ErasureError {
-    #[error("there is no user {0}: no row, no event and no erasure")]
-    NotFound(i64),
     #[error("another erasure is at work: wait until it is done")]
     Busy,
     #[error(
@@ -105,6 +114,12 @@ pub enum ErasureError {
     Restless(String),
     #[error("the erasure was interrupted, run it again: {0}")]
     Unavailable(String),
+}
+
+impl From<RowError> for ErasureError {
+    fn from(error: RowError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
 }
 
 impl From<LogError> for ErasureError {
@@ -142,19 +157,18 @@ impl Erasure {
         Ok(erasures::all(&mut self.db.read().await?.conn()).await?)
     }
 
-    /// Erases whom `wish` means. Their rows must have been erased by a command, whose event is on its way; `gone` are those
-    /// that have none.
+    /// Erases whom `wish` means, their `rows` first.
     pub async fn run(
         &self,
         wish: &Wish,
-        gone: &[i64],
+        rows: &dyn UserRows,
         mut each: impl FnMut(&Erased) + Send,
     ) -> Result<Erased, ErasureError> {
         let owner = Uuid::new_v4().to_string();
         let lease = self.turn(&owner).await?;
         let mut work =
             Work { of: self, lease, dry: wish.dry_run, people: People::default(), erased: Erased::default() };
-        let outcome = work.all(wish, gone, &mut each).await;
+        let outcome = work.all(wish, rows, &mut each).await;
         if let Err(error) = release(&self.db, &work.lease).await {
             tracing::warn!(%error, "the lease of erasures could not be given up");
         }
@@ -186,8 +200,11 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn all(&mut self, wish: &Wish, gone: &[i64], each: Each<'_>) -> Result<(), ErasureError> {
-        self.meet(wish, gone).await?;
+    async fn all(&mut self, wish: &Wish, rows: &dyn UserRows, each: Each<'_>) -> Result<(), ErasureError> {
+        self.meet(wish, rows).await?;
+        if self.erased.users.is_empty() {
+            return Ok(());
+        }
         for _ in 0..PASSES {
             let before = self.erased.found();
             self.pass(each).await?;
@@ -201,24 +218,45 @@ impl Work<'_> {
         Err(ErasureError::Restless(self.names()))
     }
 
-    /// Learns whom it is about, and puts that down before anything changes.
-    async fn meet(&mut self, wish: &Wish, gone: &[i64]) -> Result<(), ErasureError> {
-        let known = self.of.list().await?;
-        let more =
-            known.iter().filter(|entry| wish.again || entry.erased_at.is_none()).map(|entry| entry.user_id);
-        let asked: BTreeSet<i64> = wish.users.iter().copied().collect();
-        self.people = People::new(asked.iter().copied().chain(more));
-        self.erased.users = self.people.ids();
-        for id in gone.iter().filter(|id| !known.iter().any(|entry| entry.user_id == **id)) {
-            if outbox::learn(&self.of.db, &mut People::new([*id])).await? == 0 {
-                return Err(ErasureError::NotFound(*id));
+    /// Learns whom it is about, puts that down before anything changes, and erases their rows.
+    async fn meet(&mut self, wish: &Wish, rows: &dyn UserRows) -> Result<(), ErasureError> {
+        let db = &self.of.db;
+        let entries = self.of.list().await?;
+        let more = entries.iter().filter(|entry| wish.again || entry.erased_at.is_none());
+        let asked: BTreeSet<i64> =
+            wish.users.iter().copied().chain(more.map(|entry| entry.user_id)).collect();
+        let mut people = People::new(asked.iter().copied());
+        let mut known = outbox::learn(db, &mut people).await?;
+        known.extend(entries.iter().map(|entry| entry.user_id));
+        if !self.dry {
+            let reason = people.without_names(&wish.reason).unwrap_or_else(|| wish.reason.clone());
+            erasures::request(db, &people.ids(), &reason).await?;
+        }
+        for id in asked {
+            self.keep().await?;
+            let row = if self.dry { Ok(Row::Absent) } else { rows.erase(id).await };
+            let reason = match row {
+                Ok(Row::Erased) => None,
+                Ok(Row::Absent) if known.contains(&id) => None,
+                Ok(Row::Absent) => Some(format!("there is no user {id}: no row, no event and no erasure")),
+                Err(RowError::Refused(reason)) => Some(reason),
+                Err(error @ RowError::Unavailable(_)) => return Err(error.into()),
+            };
+            match reason {
+                None => self.erased.users.push(id),
+                Some(reason) => self.erased.refused.push(Refused { user_id: id, reason }),
             }
         }
-        outbox::learn(&self.of.db, &mut self.people).await?;
+        // What was asked for before stays asked for.
+        let is_new = |id: &i64| !entries.iter().any(|entry| entry.user_id == *id);
+        let refused: Vec<i64> =
+            self.erased.refused.iter().map(|refused| refused.user_id).filter(is_new).collect();
         if !self.dry {
-            let reason = self.people.without_names(&wish.reason).unwrap_or_else(|| wish.reason.clone());
-            erasures::request(&self.of.db, &self.people.ids(), &reason).await?;
+            erasures::withdraw(db, &refused).await?;
         }
+        self.people = People::new(self.erased.users.iter().copied());
+        // Also what they were called until their rows were erased.
+        outbox::learn(db, &mut self.people).await?;
         Ok(())
     }
 
@@ -294,8 +332,8 @@ impl Work<'_> {
         at: &Partition,
         scanned: &Scanned,
     ) -> Result<(), ErasureError> {
-        let mut next = scanned.start;
-        while let Some((after, published)) = topic.copy(at, scanned, next).await? {
+        let (mut next, mut met) = (scanned.start, Met::default());
+        while let Some((after, published)) = topic.copy(at, scanned, next, &mut met).await? {
             next = after;
             self.erased.published_again += published;
             self.keep().await?;
@@ -311,9 +349,9 @@ impl Work<'_> {
             return Ok((partitions, 0));
         }
         // Any group will do: only where the partitions begin and end is asked for.
-        let group = self.of.groups.first().map_or(LEASE, String::as_str);
+        let group = self.of.groups.first().map_or(LEASE, |group| group.name.as_str());
         let places = self.of.log.lag(group, &topics).await?;
-        let records = |place: &esteira_bus::PartitionLag| (place.end - place.start).max(0).unsigned_abs();
+        let records = |place: &PartitionLag| (place.end - place.start).max(0).unsigned_abs();
         let total = places.iter().map(records).sum();
         let filled = places.into_iter().filter(|place| records(place) > 0);
         let filled = filled.map(|place| Partition { topic: place.topic, number: place.partition }).collect();
@@ -335,14 +373,14 @@ impl Work<'_> {
                     committed.get(at).is_some_and(|committed| *committed < *end)
                 };
                 if !deleted.iter().any(|it| waits(&it)) {
-                    behind.retain(|other| other != group);
+                    behind.retain(|other| *other != group.name);
                     break;
                 }
                 if seen.as_ref() != Some(&committed) {
                     (seen, moved) = (Some(committed), Instant::now());
                 } else if moved.elapsed() > STANDSTILL {
-                    behind.retain(|other| other != group);
-                    behind.push(group.clone());
+                    behind.retain(|other| *other != group.name);
+                    behind.push(group.name.clone());
                     break;
                 }
                 self.keep().await?;
@@ -352,19 +390,22 @@ impl Work<'_> {
         Ok(behind)
     }
 
-    /// What `group` has committed of the partitions that it reads.
+    /// What `group` has committed of the partitions that it reads: up to the start where it never has.
     async fn committed(
         &self,
-        group: &str,
+        group: &Group,
         deleted: &[(Partition, i64)],
     ) -> Result<HashMap<Partition, i64>, ErasureError> {
-        let topics: BTreeSet<&str> = deleted.iter().map(|(at, _)| at.topic.as_str()).collect();
-        let topics: Vec<&str> = topics.into_iter().collect();
-        let places = self.of.log.lag(group, &topics).await?;
-        let place = |place: esteira_bus::PartitionLag| {
-            Some((Partition { topic: place.topic, number: place.partition }, place.committed?))
+        let is_deleted = |topic: &&str| deleted.iter().any(|(at, _)| at.topic == *topic);
+        let topics: Vec<&str> = group.topics.iter().map(String::as_str).filter(is_deleted).collect();
+        if topics.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let places = self.of.log.lag(&group.name, &topics).await?;
+        let place = |PartitionLag { topic, partition: number, committed, .. }| {
+            (Partition { topic, number }, committed.unwrap_or(0))
         };
-        Ok(places.into_iter().filter_map(place).collect())
+        Ok(places.into_iter().map(place).collect())
     }
 
     async fn complete(&mut self) -> Result<(), ErasureError> {

@@ -11,11 +11,13 @@ mod outbox;
 mod parked;
 mod people;
 mod records;
+mod rows;
 mod schema;
 mod tables;
 mod text;
 mod views;
 
-pub use erasure::{Erased, Erasure, ErasureError, Wish};
+pub use erasure::{Erased, Erasure, ErasureError, Refused, Wish};
 pub use erasures::Entry;
+pub use rows::{Row, RowError, UserRows};
 pub use schema::SCHEMA;

@@ -1,8 +1,9 @@
 //! The log: a partition with a record of theirs is published again without it, and its old records are deleted.
 //!
-//! It may end at any moment: what was published again by then is left out the next time, since its original is still there.
+//! It may end at any moment: what was published again by then is left out the next time ([`Met`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use esteira_bus::{LetterId, Log, Position, Record};
@@ -34,6 +35,22 @@ pub(crate) struct Scanned {
     pub(crate) hits: u64,
     /// The dead letters that are about them.
     pub(crate) letters: BTreeSet<LetterId>,
+}
+
+/// The records of a partition that were read to be published again.
+///
+/// An erasure that is broken off leaves copies behind their originals, which are still there; so one of each is enough.
+#[derive(Debug, Default)]
+pub(crate) struct Met(HashSet<(i64, u64)>);
+
+impl Met {
+    /// Whether `record` has not been met, neither itself nor another copy. Only a copy can have been: the origins that a
+    /// mirrored topic tells belong to somebody else's offsets.
+    fn is_new(&mut self, record: &Record) -> bool {
+        let mut content = DefaultHasher::new();
+        (record.key.as_deref(), record.header("ce_id")).hash(&mut content);
+        self.0.insert((record.origin().offset, content.finish())) || !record.is_copy()
+    }
 }
 
 /// The topics that may have something of theirs.
@@ -77,20 +94,20 @@ impl Topic<'_> {
         Ok(read)
     }
 
-    /// Publishes the next page of what was `scanned`, from `next` on, again without them: where to go on, and how many
-    /// records that were; `None` at the end.
+    /// Publishes the next page of what was `scanned`, from `next` on, again without them, each of it that was not `met` yet:
+    /// where to go on, and how many records that were; `None` at the end.
     pub(crate) async fn copy(
         &self,
         at: &Partition,
         scanned: &Scanned,
         next: i64,
+        met: &mut Met,
     ) -> Result<Option<(i64, u64)>, ErasureError> {
         let mut page = self.log.read(&at.topic, at.number, next, PAGE).await?;
         page.retain(|record| record.offset < scanned.end);
         let Some(last) = page.last() else { return Ok(None) };
         let next = last.offset + 1;
-        // What an erasure that was broken off has published has its original here still.
-        page.retain(|record| !(record.is_copy() && record.origin().offset >= scanned.start));
+        page.retain(|record| met.is_new(record));
         for record in &mut page {
             self.redaction().apply(record);
         }

@@ -1,22 +1,25 @@
 //! The outbox: events are rewritten where they stand.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use esteira_events::AggregateKind;
 use esteira_outbox::{DISPATCHER, is_held};
-use esteira_sql::{Conn, Db, bulk, on};
+use esteira_sql::{Conn, Db, Fault, bulk, fault, on};
 use serde_json::Value;
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
 use tokio::time::sleep;
 
-use crate::people::People;
+use crate::people::{Found, People};
 
 const PAGE: u32 = 500;
 /// The people that one statement looks for.
 const TOGETHER: usize = 16;
 /// How long rows that a dispatcher may have in hand may take to be published.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long somebody else may hold rows that are to be changed.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 esteira_sql::row! {
@@ -28,6 +31,8 @@ esteira_sql::row! {
         payload: Json<Value>,
     }
 }
+
+const COLUMNS: &str = "cast(id as signed) as id, aggregate, aggregate_id, payload";
 
 /// Which rows are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,30 +58,30 @@ pub(crate) struct Concerned {
     pub(crate) changed: u64,
 }
 
-/// Remembers what the outbox says of their names and emails.
-pub(crate) async fn learn(db: &Db, people: &mut People) -> Result<usize, sqlx::Error> {
-    let mut rows = 0;
+/// Remembers what the outbox says of their names and emails; who of them has a history there.
+pub(crate) async fn learn(db: &Db, people: &mut People) -> Result<BTreeSet<i64>, sqlx::Error> {
+    let mut known = BTreeSet::new();
     for kind in [Rows::Waiting, Rows::Published] {
         for ids in people.ids().chunks(TOGETHER) {
             let mut after = 0;
             while let Some((page, last)) = page(db, kind, ids, after).await? {
                 after = last;
-                rows += page.iter().filter(|row| is_theirs(row, people)).count();
+                known.extend(page.iter().filter_map(|row| whose(row, people)));
                 for row in &page {
                     people.learn(&row.payload.0);
                 }
             }
         }
     }
-    Ok(rows)
+    Ok(known)
 }
 
-/// Whether it is of the history of one of them.
-fn is_theirs(row: &Row, people: &People) -> bool {
+/// Of whose history it is, if of one of them.
+fn whose(row: &Row, people: &People) -> Option<i64> {
     let user = row.aggregate.as_deref() == Some(AggregateKind::User.as_str());
     let named = user.then_some(row.aggregate_id).flatten();
     let id = named.or_else(|| row.payload.0.pointer("/user/id").and_then(Value::as_i64));
-    id.is_some_and(|id| people.has(id))
+    id.filter(|id| people.has(*id))
 }
 
 /// Takes them out of the events of `kind`, or with `dry` only counts.
@@ -88,25 +93,30 @@ pub(crate) async fn erase(db: &Db, people: &People, kind: Rows, dry: bool) -> Re
             after = last;
             let mut changed = Vec::new();
             for mut row in page {
-                let mut found = people.erase(&mut row.payload.0);
-                if is_theirs(&row, people) {
-                    found.concerned = true;
-                    found.changed |= erase_reason(people, &mut row.payload.0);
-                }
+                let found = erase_row(people, &mut row);
                 if found.concerned {
                     concerned.rows.push(row.id);
                 }
                 if found.changed {
-                    changed.push((row.id, row.payload.0.to_string()));
+                    changed.push(row.id);
                 }
             }
             concerned.changed += changed.len() as u64;
             if !dry {
-                write(db, &changed).await?;
+                rewrite(db, people, &changed).await?;
             }
         }
     }
     Ok(concerned)
+}
+
+fn erase_row(people: &People, row: &mut Row) -> Found {
+    let mut found = people.erase(&mut row.payload.0);
+    if whose(row, people).is_some() {
+        found.concerned = true;
+        found.changed |= erase_reason(people, &mut row.payload.0);
+    }
+    found
 }
 
 /// An operator may have named them when their event was given up.
@@ -123,7 +133,7 @@ async fn page(db: &Db, kind: Rows, ids: &[i64], after: i64) -> Result<Option<(Ve
     let condition = kind.condition();
     let rows: Vec<Row> = on!(&mut reader.conn(), c => {
         let mut query = QueryBuilder::new(format!(
-            "select cast(id as signed) as id, aggregate, aggregate_id, payload from outbox where {condition} and outbox.id > "
+            "select {COLUMNS} from outbox where {condition} and outbox.id > "
         ));
         query.push_bind(after).push(" and (");
         for id in ids {
@@ -138,21 +148,41 @@ async fn page(db: &Db, kind: Rows, ids: &[i64], after: i64) -> Result<Option<(Ve
     Ok(rows.last().map(|row| row.id).map(|last| (rows, last)))
 }
 
-async fn write(db: &Db, changed: &[(i64, String)]) -> Result<(), sqlx::Error> {
-    for chunk in bulk::chunks(changed) {
-        let mut tx = db.begin().await?;
+/// Takes them out of the events `ids` as they are by now: an operator may have given one of them up.
+async fn rewrite(db: &Db, people: &People, ids: &[i64]) -> Result<(), sqlx::Error> {
+    for ids in bulk::key_lists(ids) {
+        let started = Instant::now();
+        while let Err(error) = rewrite_together(db, people, &ids).await {
+            let held = matches!(fault(&error), Fault::LockTimeout | Fault::Contention);
+            if !held || started.elapsed() > LOCK_PATIENCE {
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn rewrite_together(db: &Db, people: &People, ids: &[i64]) -> Result<(), sqlx::Error> {
+    let mut tx = db.begin().await?;
+    let lock = tx.conn().for_update();
+    let mut rows: Vec<Row> = on!(&mut tx.conn(), c => {
+        let mut query = QueryBuilder::new(format!("select {COLUMNS} from outbox where id in "));
+        bulk::push_list(&mut query, ids);
+        query.push(lock).build_query_as().fetch_all(&mut *c).await
+    })?;
+    rows.retain_mut(|row| erase_row(people, row).changed);
+    for rows in bulk::chunks(&rows) {
         on!(&mut tx.conn(), c => {
-            bulk::Update::new("outbox", chunk, |row: &(i64, String)| row.0)
-                .set("payload", |row| row.1.clone())
+            bulk::Update::new("outbox", rows, |row: &Row| row.id)
+                .set("payload", |row| row.payload.0.to_string())
                 .finish()
                 .build()
                 .execute(&mut *c)
                 .await
                 .map(drop)
         })?;
-        tx.commit().await?;
     }
-    Ok(())
+    tx.commit().await
 }
 
 /// Waits until no dispatcher can have an older state of `rows` in hand: each is published, or held back until it is read

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use esteira_bus::LetterId;
 use esteira_sql::{Db, on};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use crate::people::People;
@@ -30,7 +30,7 @@ pub(crate) async fn erase_answers(db: &Db, people: &People, dry: bool) -> Result
         let Some((last, _)) = page.last() else { return Ok(erased) };
         after.clone_from(last);
         for (scope, Json(mut answer)) in page {
-            let changed = people.erase(&mut answer).changed | erase_snapshot(people, &mut answer);
+            let changed = erase_answer(people, &mut answer);
             erased += u64::from(changed);
             if changed && !dry {
                 let sql = "update idempotency_keys set answer = ? where scope = ?";
@@ -40,22 +40,30 @@ pub(crate) async fn erase_answers(db: &Db, people: &People, dry: bool) -> Result
     }
 }
 
-/// A user as a command left it: its id stands outside.
-fn erase_snapshot(people: &People, answer: &mut Value) -> bool {
-    let Some(Value::Object(done)) = answer.pointer_mut("/done") else { return false };
-    let Some(id) = done.get("id").cloned() else { return false };
-    let Some(Value::Object(user)) = done.get_mut("state").filter(|state| state.get("email").is_some()) else {
-        return false;
-    };
-    // As everywhere else, a user tells its id.
+fn erase_answer(people: &People, answer: &mut Value) -> bool {
+    let Some((id, mut user)) = take_snapshot(answer) else { return people.erase(answer).changed };
+    let changed = people.erase(answer).changed;
+    // As everywhere else, a user tells its id: somebody else may have their email by now.
     user.insert("id".to_owned(), id);
-    let mut wrapped = serde_json::json!({ "user": std::mem::take(user) });
-    let changed = people.erase(&mut wrapped).changed;
-    if let Some(Value::Object(erased)) = wrapped.get_mut("user").map(Value::take) {
-        *user = erased;
+    let mut wrapped = serde_json::json!({ "user": user });
+    let of_user = people.erase(&mut wrapped).changed;
+    if let (Some(Value::Object(user)), Some(state)) = (wrapped.get_mut("user"), answer.pointer_mut(SNAPSHOT))
+    {
+        user.remove("id");
+        *state = Value::Object(std::mem::take(user));
     }
-    user.remove("id");
-    changed
+    changed | of_user
+}
+
+const SNAPSHOT: &str = "/done/state";
+
+/// A user as a command left it, and the id, which stands outside.
+fn take_snapshot(answer: &mut Value) -> Option<(Value, Map<String, Value>)> {
+    let id = answer.pointer("/done/id")?.clone();
+    match answer.pointer_mut(SNAPSHOT)? {
+        Value::Object(user) if user.contains_key("email") => Some((id, std::mem::take(user))),
+        _ => None,
+    }
 }
 
 /// Takes them out of the events that operators gave up.

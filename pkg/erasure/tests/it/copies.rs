@@ -6,11 +6,12 @@ use esteira_bus::{Header, Record};
 use esteira_erasure::ErasureError;
 use esteira_testkit::{TestDb, on_every_engine};
 
-use crate::fixture::{ANA, Fixture, record};
+use crate::fixture::{ANA, Erasing, Fixture, record};
 
 on_every_engine!(
     a_partition_is_published_again_without_her_and_else_as_it_was,
     what_was_broken_off_anywhere_is_completed_with_one_copy_of_each_record,
+    a_later_erasure_that_is_broken_off_leaves_one_copy_of_each_record_too,
     a_group_that_stands_still_is_told,
     what_another_erasure_has_published_again_is_not_lost,
 );
@@ -72,8 +73,7 @@ async fn what_was_broken_off_anywhere_is_completed_with_one_copy_of_each_record(
     fixture.copies.store(usize::MAX, Ordering::SeqCst);
     fixture.deletions.store(usize::MAX, Ordering::SeqCst);
     // Somebody else's erasure completes what hers has left.
-    let wish = esteira_erasure::Wish { users: vec![13], ..Default::default() };
-    let erased = fixture.erasure.run(&wish, &[], |_| {}).await.unwrap();
+    let erased = fixture.run_for(&[13], &Erasing).await.unwrap();
     assert_eq!(erased.users, [ANA, 13]);
     assert_eq!(fixture.hers().await, (0, 0));
     let after = fixture.records().await;
@@ -83,8 +83,24 @@ async fn what_was_broken_off_anywhere_is_completed_with_one_copy_of_each_record(
     assert!(fixture.erasure.list().await.unwrap().iter().all(|entry| entry.erased_at.is_some()));
 }
 
+/// Copies of copies tell where the first one stood, which was deleted long ago.
+async fn a_later_erasure_that_is_broken_off_leaves_one_copy_of_each_record_too(store: TestDb) {
+    let fixture = filled(&store, &[]).await;
+    fixture.run().await.unwrap();
+    for copies in [7, 20, 13] {
+        fixture.copies.store(copies, Ordering::SeqCst);
+        fixture.deletions.store(0, Ordering::SeqCst);
+        fixture.run_for(&[13], &Erasing).await.unwrap_err();
+    }
+    fixture.copies.store(usize::MAX, Ordering::SeqCst);
+    fixture.deletions.store(usize::MAX, Ordering::SeqCst);
+    fixture.run_for(&[13], &Erasing).await.unwrap();
+    let origins: Vec<i64> = fixture.records().await.iter().map(|record| record.origin().offset).collect();
+    assert_eq!(origins, (0..20).collect::<Vec<i64>>());
+}
+
 async fn a_group_that_stands_still_is_told(store: TestDb) {
-    let fixture = filled(&store, &["stopped", "done"]).await;
+    let fixture = filled(&store, &["stopped", "done", "beginning"]).await;
     for (group, records) in [("stopped", 3), ("done", 20)] {
         let mut member = fixture.erasure.log.subscribe(group, &["user.updated"]).await.unwrap();
         let taken = member.take(records, std::time::Duration::from_secs(5)).await.unwrap();
@@ -92,7 +108,8 @@ async fn a_group_that_stands_still_is_told(store: TestDb) {
         member.commit(&taken).await.unwrap();
         member.close().await;
     }
-    assert_eq!(fixture.run().await.unwrap().behind, ["stopped"]);
+    // Whoever has not committed yet may have the first records in hand.
+    assert_eq!(fixture.run().await.unwrap().behind, ["stopped", "beginning"]);
 }
 
 /// Two that believe to be alone, since one was suspended for longer than its lease.

@@ -1,9 +1,11 @@
-//! Rows that a dispatcher has read before they were erased.
+//! Rows that a dispatcher, or an operator, has in hand while they are erased.
 
 use std::time::Duration;
 
 use esteira_outbox::{DISPATCHER, acquire};
+use esteira_sql::on;
 use esteira_testkit::{TestDb, on_every_engine};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::fixture::{ANA, EMAIL, Fixture, record};
@@ -12,6 +14,7 @@ on_every_engine!(
     what_a_dispatcher_has_in_hand_is_waited_for,
     what_waits_for_its_next_attempt_is_not_waited_for,
     without_a_dispatcher_nothing_is_waited_for,
+    what_an_operator_gives_up_meanwhile_stays_given_up,
 );
 
 const LONG: Duration = Duration::from_mins(1);
@@ -54,4 +57,27 @@ async fn without_a_dispatcher_nothing_is_waited_for(store: TestDb) {
     fixture.event(1, true).await;
     assert_eq!(fixture.run().await.unwrap().events, 1);
     assert_eq!(rows_with_her_email(&store).await, 0);
+}
+
+async fn what_an_operator_gives_up_meanwhile_stays_given_up(store: TestDb) {
+    let fixture = Fixture::new(&store, &[]).await;
+    fixture.event(1, false).await;
+    fixture.event(2, true).await;
+    let mut skipping = store.db.begin().await.unwrap();
+    let skipped = format!(r#"{{"event_id": "new", "skipped": {{"reason": "asked by {EMAIL}"}}}}"#);
+    on!(&mut skipping.conn(), c => {
+        sqlx::query("update outbox set payload = ?, event_id = 'new' where sequence = 2").bind(skipped).execute(&mut *c).await.map(drop)
+    })
+    .unwrap();
+    let mut run = std::pin::pin!(fixture.run());
+    let early = timeout(Duration::from_secs(2), &mut run).await;
+    assert!(early.is_err(), "it must wait: {early:?}");
+    skipping.commit().await.unwrap();
+    run.await.unwrap();
+    let payloads = store.texts("select cast(payload as char) from outbox where sequence = 2").await;
+    let payload: Value = serde_json::from_str(&payloads[0]).unwrap();
+    assert_eq!(
+        payload,
+        json!({"event_id": "new", "skipped": {"reason": "asked by erased-12@erased.invalid"}})
+    );
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use esteira_bus::{EmbeddedLog, Header, Log, NewRecord, Record, TopicSpec};
-use esteira_erasure::{Erased, Erasure, ErasureError, Wish};
+use async_trait::async_trait;
+use esteira_bus::{EmbeddedLog, Group, Header, Log, NewRecord, Record, TopicSpec};
+use esteira_erasure::{Erased, Erasure, ErasureError, Row, RowError, UserRows, Wish};
 use esteira_events::Topics;
 use esteira_testkit::TestDb;
 use esteira_views::{ALL_COLLECTIONS, SqliteViews, Views};
@@ -59,14 +60,21 @@ impl Fixture {
             log: Arc::new(log),
             views: Arc::new(views),
             topics: Topics::default(),
-            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+            groups: groups
+                .iter()
+                .map(|&name| Group { name: name.to_owned(), topics: vec![TOPIC.to_owned()] })
+                .collect(),
         };
         Self { store: store.clone(), erasure, copies, deletions, cut, _directory: directory }
     }
 
     pub(crate) async fn run(&self) -> Result<Erased, ErasureError> {
-        let wish = Wish { users: vec![ANA], ..Wish::default() };
-        self.erasure.run(&wish, &[ANA], |_| {}).await
+        self.run_for(&[ANA], &Gone).await
+    }
+
+    pub(crate) async fn run_for(&self, users: &[i64], rows: &dyn UserRows) -> Result<Erased, ErasureError> {
+        let wish = Wish { users: users.to_vec(), ..Wish::default() };
+        self.erasure.run(&wish, rows, |_| {}).await
     }
 
     /// Ana's event with this sequence in the outbox; waiting to be published, or not.
@@ -103,6 +111,26 @@ impl Fixture {
             self.store.int(&format!("select count(*) from outbox where payload like '%{EMAIL}%'")).await;
         let has = |record: &Record| String::from_utf8_lossy(record.value.as_deref().unwrap()).contains(EMAIL);
         (rows, self.records().await.iter().filter(|record| has(record)).count())
+    }
+}
+
+/// Nobody has a row any more.
+pub(crate) struct Gone;
+
+#[async_trait]
+impl UserRows for Gone {
+    async fn erase(&self, _: i64) -> Result<Row, RowError> {
+        Ok(Row::Absent)
+    }
+}
+
+/// Everybody had a row.
+pub(crate) struct Erasing;
+
+#[async_trait]
+impl UserRows for Erasing {
+    async fn erase(&self, _: i64) -> Result<Row, RowError> {
+        Ok(Row::Erased)
     }
 }
 
