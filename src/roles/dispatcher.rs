@@ -7,7 +7,7 @@ use esteira_dispatcher::{Dispatcher, DispatcherSettings};
 use crate::platform::{MESSAGE_TIMEOUT, Platform};
 
 /// Rows that one claim takes.
-const PAGE: u32 = 500;
+const PAGE: u32 = 1_000;
 
 pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     let settings = DispatcherSettings {

@@ -4,25 +4,30 @@
 //! has acknowledged. A row that the log refuses holds back its own aggregate only; a log that is away
 //! pauses the sweep and marks nothing.
 
-mod page;
 mod sweep;
+mod waves;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use esteira_bus::{Log, Pauses};
 use esteira_events::Topics;
-use esteira_outbox::{DISPATCHER, Lease, LeaseError, acquire, release};
+use esteira_outbox::{DISPATCHER, Lease, LeaseError, OutboxRow, acquire, claim, release};
 use esteira_sql::Db;
 use esteira_telemetry::{Stage, State};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::sweep::Sweep;
+
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A page that takes longer is a stall that somebody should look at.
 const STALL: Duration = Duration::from_secs(30);
+/// The most pages of a sweep that publish something. Under load a sweep would never reach the end, while a row with a
+/// low id that committed late waits for the next sweep, which begins at 0. Pages full of blocked keys do not count:
+/// else many of them would hide what lies behind.
+const PAGES: usize = 16;
 
 /// How a dispatcher works.
 #[derive(Clone, Debug)]
@@ -49,6 +54,13 @@ pub struct Dispatcher {
     /// Woken by commits of the same process.
     pub committed: Arc<Notify>,
     pub stage: Stage,
+}
+
+/// Rows that one claim has taken, and the id after which there may be more.
+#[derive(Default)]
+struct Page {
+    rows: Vec<OutboxRow>,
+    next: Option<i64>,
 }
 
 /// Why a sweep ended early.
@@ -122,24 +134,39 @@ impl Dispatcher {
 
     /// One pass over the unpublished rows; how many were published.
     async fn sweep(&self, lease: &mut Lease, stop: &CancellationToken) -> Result<usize, SweepError> {
-        let mut blocked = HashSet::new();
-        let mut after = 0;
-        let mut published = 0;
+        let mut sweep = Sweep::new(lease);
+        let outcome = self.pages(&mut sweep, stop).await;
+        // Whatever became of the rest, what is published is marked before the next sweep begins at 0.
+        self.mark(&mut sweep).await?;
+        outcome.map(|()| sweep.published)
+    }
+
+    async fn pages(&self, sweep: &mut Sweep<'_>, stop: &CancellationToken) -> Result<(), SweepError> {
+        self.keep(sweep.lease).await?;
+        let mut page = self.claim(0).await?;
         let mut pages = 0;
-        while pages < sweep::PAGES {
-            self.keep(lease).await?;
-            let rows = sweep::claim_page(&self.db, after, self.settings.page).await?;
-            let Some(last) = rows.last() else { break };
-            let full = rows.len() >= self.settings.page as usize;
-            after = last.id;
-            let of_page = self.publish(lease, rows, &mut blocked).await?;
-            published += of_page;
-            pages += usize::from(of_page > 0);
-            if !full || stop.is_cancelled() {
-                break;
-            }
+        while !page.rows.is_empty() {
+            let before = sweep.published;
+            // The next page is read while this one is on its way.
+            let next = async {
+                match page.next.filter(|_| pages < PAGES && !stop.is_cancelled()) {
+                    Some(after) => self.claim(after).await,
+                    None => Ok(Page::default()),
+                }
+            };
+            let (outcome, next) = tokio::join!(self.publish(sweep, page.rows), next);
+            outcome?;
+            page = next?;
+            pages += usize::from(sweep.published > before);
         }
-        Ok(published)
+        Ok(())
+    }
+
+    async fn claim(&self, after: i64) -> Result<Page, SweepError> {
+        let mut reader = self.db.read().await?;
+        let rows = claim(&mut reader.conn(), after, self.settings.page).await?;
+        let next = rows.last().filter(|_| rows.len() >= self.settings.page as usize).map(|last| last.id);
+        Ok(Page { rows, next })
     }
 
     /// Renews the lease where too little of it is left for a send.

@@ -1,14 +1,127 @@
-//! Reading the pages of a sweep.
+//! Publishing pages, and marking what was acknowledged while more is on its way.
 
-use esteira_outbox::{OutboxRow, claim};
-use esteira_sql::Db;
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
-/// The most pages of a sweep that publish something. Under load a sweep would never reach the end, while a row with a
-/// low id that committed late waits for the next sweep, which begins at 0. Pages full of blocked keys do not count:
-/// else many of them would hide what lies behind.
-pub(crate) const PAGES: usize = 16;
+use esteira_bus::{Position, PublishError};
+use esteira_outbox::{Key, Lease, Mark, OutboxRow, Outgoing, mark_failed, mark_published};
+use esteira_telemetry::metrics::{PUBLISH_DURATION, PUBLISH_ERRORS, PUBLISHED};
 
-pub(crate) async fn claim_page(db: &Db, after: i64, limit: u32) -> Result<Vec<OutboxRow>, sqlx::Error> {
-    let mut reader = db.read().await?;
-    claim(&mut reader.conn(), after, limit).await
+use crate::waves::Queues;
+use crate::{Dispatcher, SweepError};
+
+/// What a sweep carries from page to page.
+pub(crate) struct Sweep<'l> {
+    pub(crate) lease: &'l mut Lease,
+    /// Keys whose rows wait for the next sweep.
+    blocked: HashSet<Key>,
+    /// What the log has acknowledged and no row tells yet.
+    unmarked: Vec<Mark>,
+    pub(crate) published: usize,
+}
+
+impl<'l> Sweep<'l> {
+    pub(crate) fn new(lease: &'l mut Lease) -> Self {
+        Self { lease, blocked: HashSet::new(), unmarked: Vec::new(), published: 0 }
+    }
+}
+
+impl Dispatcher {
+    /// Publishes `rows`, in waves, so that a key's events stay in order across topics too.
+    pub(crate) async fn publish(
+        &self,
+        sweep: &mut Sweep<'_>,
+        rows: Vec<OutboxRow>,
+    ) -> Result<(), SweepError> {
+        let rows = rows.into_iter().map(|row| Outgoing::new(row, &self.topics));
+        let mut queues = Queues::of(rows, &mut sweep.blocked);
+        loop {
+            let wave = queues.next_wave();
+            if wave.is_empty() {
+                return Ok(());
+            }
+            self.keep(sweep.lease).await?;
+            self.send(sweep, wave, &mut queues).await?;
+        }
+    }
+
+    /// Sends a wave, and marks the one before meanwhile.
+    async fn send(
+        &self,
+        sweep: &mut Sweep<'_>,
+        wave: Vec<Outgoing>,
+        queues: &mut Queues,
+    ) -> Result<(), SweepError> {
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("dispatcher-before-send", |_| std::process::abort());
+        let sending = async {
+            let started = Instant::now();
+            let results = self.log.publish(wave.iter().map(Outgoing::record).collect()).await;
+            PUBLISH_DURATION.took([], started.elapsed());
+            results
+        };
+        let (results, marked) = tokio::join!(sending, self.mark(sweep));
+        count(&wave, &results);
+        let mut refused = Vec::new();
+        let mut away = None;
+        for (outgoing, result) in wave.into_iter().zip(results) {
+            match result {
+                Ok(at) => {
+                    sweep.published += 1;
+                    sweep.unmarked.push(Mark {
+                        id: outgoing.row.id,
+                        partition: at.partition,
+                        offset: at.offset,
+                    });
+                }
+                Err(PublishError::Rejected(error) | PublishError::TooLarge(error)) => {
+                    refused.push((outgoing, error));
+                }
+                Err(PublishError::Unavailable(error)) => away = Some(error),
+            }
+        }
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("dispatcher-before-mark", |_| std::process::abort());
+        marked?;
+        for (outgoing, error) in refused {
+            tracing::warn!(
+                outbox_id = outgoing.row.id, topic = %outgoing.topic, attempts = outgoing.row.attempts + 1, %error,
+                "the event log refused an outbox row"
+            );
+            mark_failed(&self.db, sweep.lease, &outgoing.row, &error).await?;
+            queues.block(&outgoing.key);
+            sweep.blocked.insert(outgoing.key);
+        }
+        match away {
+            Some(error) => Err(SweepError::Log(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Marks what is published; what cannot be marked is published again by the next sweep.
+    pub(crate) async fn mark(&self, sweep: &mut Sweep<'_>) -> Result<(), SweepError> {
+        if !sweep.unmarked.is_empty() {
+            mark_published(&self.db, sweep.lease, &sweep.unmarked).await?;
+            sweep.unmarked.clear();
+        }
+        Ok(())
+    }
+}
+
+fn count(wave: &[Outgoing], results: &[Result<Position, PublishError>]) {
+    let mut counts = HashMap::<(&str, Option<&str>), usize>::new();
+    for (outgoing, result) in wave.iter().zip(results) {
+        let failure = result.as_ref().err().map(|error| match error {
+            PublishError::Rejected(_) => "rejected",
+            PublishError::TooLarge(_) => "too_large",
+            PublishError::Unavailable(_) => "unavailable",
+        });
+        *counts.entry((outgoing.topic.as_str(), failure)).or_default() += 1;
+    }
+    for ((topic, failure), count) in counts {
+        match failure {
+            None => PUBLISHED.add([topic], count),
+            Some(reason) => PUBLISH_ERRORS.add([topic, reason], count),
+        }
+    }
 }

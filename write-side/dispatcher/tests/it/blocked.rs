@@ -31,13 +31,13 @@ async fn a_refused_row_holds_back_its_key_until_it_is_mended(test: TestDb) {
     fixture.until_left(&[3, 4, 7]).await;
     fixture.given(vec![created(3)]).await;
     fixture.until_left(&[3, 4, 7]).await;
-    assert_eq!(fixture.test.int("select attempts from outbox where id = 3").await, 1);
+    assert!(fixture.test.int("select attempts from outbox where id = 3").await >= 1);
     assert!(
         fixture.test.texts("select last_error from outbox where id = 3").await[0]
             .contains("bytes are more than")
     );
     eventually("it is tried again", async || {
-        (fixture.test.int("select attempts from outbox where id = 3").await == 2).then_some(())
+        (fixture.test.int("select attempts from outbox where id = 3").await >= 2).then_some(())
     })
     .await;
     assert_eq!(fixture.unpublished().await, [3, 4, 7]);
