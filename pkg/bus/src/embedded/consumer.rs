@@ -87,11 +87,14 @@ impl Member {
     async fn available(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
         let mut records: Vec<Record> = Vec::new();
         let mut bytes = 0;
-        for (at, topic_id, position) in self.readable() {
+        let readable = self.readable();
+        // In a backlog too, what belongs together is to arrive together.
+        let share = max.div_ceil(readable.len().max(1));
+        for (at, topic_id, position) in readable {
             if records.len() >= max || bytes >= MAX_READ_BYTES {
                 break;
             }
-            let room = max - records.len();
+            let room = share.min(max - records.len());
             let more = reading::records(&self.shared.file, &at, topic_id, position, room).await;
             let more = more.map_err(unavailable)?;
             bytes += more.iter().map(bytes_of).sum::<usize>();

@@ -1,6 +1,7 @@
 //! A member of a consumer group. The task that owns it polls, and so rebalances, and commits in one sequence.
 
 mod commit;
+mod merge;
 mod trouble;
 
 use std::sync::Arc;
@@ -9,18 +10,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::commit::Underway;
+use self::merge::Merge;
 use self::trouble::Trouble;
 use super::KafkaConfig;
 use super::context::MemberContext;
 use super::convert::from_kafka;
 use super::errors::{invalid, log_error};
 use crate::ownership::{Place, TopicPartition};
-use crate::record::bytes_of;
 use crate::{Consumer, LogError, Record};
 
 type Client = StreamConsumer<MemberContext>;
@@ -29,6 +31,8 @@ type Client = StreamConsumer<MemberContext>;
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the answer to a commit is waited for at once.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
+/// How long a full batch waits for partitions that may have earlier records.
+const MERGE_WAIT: Duration = Duration::from_millis(100);
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A batch ends here even if it has not reached its number of records.
 const MAX_TAKE_BYTES: usize = 16 * 1024 * 1024;
@@ -40,6 +44,7 @@ pub(super) struct Member {
     seeks: Vec<Place>,
     commit: Option<Underway>,
     trouble: Trouble,
+    merge: Merge,
 }
 
 impl Member {
@@ -54,6 +59,7 @@ impl Member {
             seeks: Vec::new(),
             commit: None,
             trouble: Trouble::default(),
+            merge: Merge::default(),
         })
     }
 
@@ -61,32 +67,72 @@ impl Member {
         self.client.clone().ok_or_else(|| LogError::Invalid("consumer closed".to_owned()))
     }
 
-    /// Takes the first record as it comes and the others as far as they are here. Nothing is awaited once a record is
-    /// in hand, so that dropping the future loses none.
+    /// Takes the first record as it comes and the others as far as they are here. What has come stays in the merge until
+    /// it is taken, so that dropping the future loses none.
     async fn batch(
         &mut self,
-        client: &Client,
+        client: &Arc<Client>,
         max: usize,
         deadline: Instant,
     ) -> Result<Vec<Record>, LogError> {
-        let mut batch = Batch::new(client.context());
-        while batch.is_empty() {
+        self.drain(client);
+        while self.merge.is_empty() {
             match timeout_at(deadline, client.recv()).await {
-                Ok(Ok(message)) => batch.push(from_kafka(&message)),
+                Ok(Ok(message)) => self.push(client, &message),
                 Ok(Err(error)) => self.trouble.judge(&error)?,
                 Err(_) => return Ok(Vec::new()),
             }
         }
-        while batch.has_room(max) {
+        self.drain(client);
+        let patience = Instant::now() + MERGE_WAIT;
+        while self.merge.should_wait(max, &client.context().ownership()) {
+            match timeout_at(patience, client.recv()).await {
+                Ok(Ok(message)) => self.push(client, &message),
+                Ok(Err(error)) => self.trouble.remember(&error),
+                Err(_) => self.merge.wait_no_longer(&client.context().ownership()),
+            }
+        }
+        let batch = self.merge.take(max, MAX_TAKE_BYTES, &mut client.context().ownership());
+        self.flow(client);
+        Ok(batch)
+    }
+
+    /// Stops and resumes fetching, which librdkafka's own thread answers at once.
+    fn flow(&mut self, client: &Client) {
+        let (stop, resume) = self.merge.flow(&client.context().ownership());
+        for (partitions, is_paused) in [(stop, true), (resume, false)] {
+            let mut list = TopicPartitionList::with_capacity(partitions.len());
+            for TopicPartition { topic, partition } in &partitions {
+                list.add_partition(topic, *partition);
+            }
+            let done = if is_paused { client.pause(&list) } else { client.resume(&list) };
+            match done {
+                Ok(()) => self.merge.paused(&partitions, is_paused),
+                // The next call asks again.
+                Err(error) => tracing::debug!(%error, is_paused, "kafka partitions not paused or resumed"),
+            }
+        }
+    }
+
+    /// What is here already.
+    fn drain(&mut self, client: &Client) {
+        loop {
             match client.recv().now_or_never() {
-                Some(Ok(message)) => batch.push(from_kafka(&message)),
+                Some(Ok(message)) => self.push(client, &message),
                 Some(Err(error)) => self.trouble.remember(&error),
                 None => break,
             }
+            if !self.merge.has_room() {
+                break;
+            }
         }
-        Ok(batch.still_owned())
     }
 
+    fn push(&mut self, client: &Client, message: &BorrowedMessage<'_>) {
+        let record = from_kafka(message);
+        let epoch = client.context().ownership().epoch(&TopicPartition::of(&record));
+        self.merge.push(epoch, record);
+    }
     /// Seeks to where [`Consumer::rewind`] said; what could not be done is left for the next call.
     async fn seek(&mut self, client: &Arc<Client>) -> Result<(), LogError> {
         self.seeks.retain(|place| client.context().ownership().still_holds(place));
@@ -136,6 +182,7 @@ impl Consumer for Member {
     async fn rewind(&mut self) -> Result<(), LogError> {
         let client = self.client()?;
         let places = client.context().ownership().rewind();
+        places.iter().for_each(|place| self.merge.forget(&place.at));
         self.seeks.retain(|place| !places.iter().any(|newer| newer.at == place.at));
         self.seeks.extend(places);
         self.seek(&client).await
@@ -160,44 +207,6 @@ impl Drop for Member {
         if let Some(client) = self.client.take() {
             std::thread::spawn(move || drop(client));
         }
-    }
-}
-
-/// What is taken in one go, and under which assignment.
-struct Batch<'a> {
-    context: &'a MemberContext,
-    records: Vec<(Option<u64>, Record)>,
-    bytes: usize,
-}
-
-impl<'a> Batch<'a> {
-    fn new(context: &'a MemberContext) -> Self {
-        Self { context, records: Vec::new(), bytes: 0 }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    fn has_room(&self, max: usize) -> bool {
-        self.records.len() < max && self.bytes < MAX_TAKE_BYTES
-    }
-
-    fn push(&mut self, record: Record) {
-        let mut ownership = self.context.ownership();
-        ownership.took(&record);
-        let epoch = ownership.epoch(&TopicPartition::of(&record));
-        self.bytes += bytes_of(&record);
-        self.records.push((epoch, record));
-    }
-
-    /// Without the records whose partition went away while later ones were taken.
-    fn still_owned(self) -> Vec<Record> {
-        let ownership = self.context.ownership();
-        let owned = |(epoch, record): (Option<u64>, Record)| {
-            (epoch.is_some() && ownership.epoch(&TopicPartition::of(&record)) == epoch).then_some(record)
-        };
-        self.records.into_iter().filter_map(owned).collect()
     }
 }
 

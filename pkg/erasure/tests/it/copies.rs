@@ -5,13 +5,16 @@ use std::sync::atomic::Ordering;
 use esteira_bus::{Header, Record};
 use esteira_erasure::ErasureError;
 use esteira_testkit::{TestDb, on_every_engine};
+use esteira_views::{ORDERS, USERS, Write};
+use serde_json::{Value, json};
 
-use crate::fixture::{ANA, Erasing, Fixture, record};
+use crate::fixture::{ANA, EMAIL, Erasing, Fixture, record};
 
 on_every_engine!(
     a_partition_is_published_again_without_her_and_else_as_it_was,
     what_was_broken_off_anywhere_is_completed_with_one_copy_of_each_record,
     a_later_erasure_that_is_broken_off_leaves_one_copy_of_each_record_too,
+    what_only_the_views_have_is_erased_too,
     a_group_that_stands_still_is_told,
     what_another_erasure_has_published_again_is_not_lost,
 );
@@ -126,4 +129,27 @@ async fn what_another_erasure_has_published_again_is_not_lost(store: TestDb) {
         fixture.records().await.iter().map(|record| record.origin().offset).collect();
     assert_eq!(left, (0..20).collect());
     assert_eq!((fixture.run().await.unwrap().published_again, fixture.hers().await), (20, (0, 0)));
+}
+
+/// Such as the views of a stopped projector, or of a backup.
+async fn what_only_the_views_have_is_erased_too(store: TestDb) {
+    let fixture = Fixture::new(&store, &[]).await;
+    fixture.event(1, false).await;
+    let her = json!({"name": "Ana", "email": EMAIL, "version": 1});
+    let order = json!({"user_id": ANA, "version": 1, "user": {"id": ANA, "name": "Ana", "email": EMAIL}});
+    let upsert = |collection, id: i64, body: &Value| Write::Upsert {
+        collection,
+        id: id.into(),
+        set: body.as_object().unwrap().clone().into_iter().collect(),
+    };
+    let views = &fixture.erasure.views;
+    views.write(vec![upsert(&USERS, ANA, &her), upsert(&ORDERS, 3, &order)]).await.unwrap();
+    assert_eq!(fixture.run().await.unwrap().documents, 2);
+    let (user, order) =
+        (views.get(&USERS, &[ANA.into()]).await.unwrap(), views.get(&ORDERS, &[3.into()]).await.unwrap());
+    assert_eq!((&user[0].body["name"], &user[0].body["version"]), (&json!("erased"), &json!(1)));
+    assert_eq!(
+        order[0].body["user"],
+        json!({"id": ANA, "name": "erased", "email": "erased-12@erased.invalid"})
+    );
 }
