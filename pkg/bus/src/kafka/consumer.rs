@@ -75,6 +75,7 @@ impl Member {
         max: usize,
         deadline: Instant,
     ) -> Result<Vec<Record>, LogError> {
+        self.flow(client);
         self.drain(client);
         while self.merge.is_empty() {
             match timeout_at(deadline, client.recv()).await {
