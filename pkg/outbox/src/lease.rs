@@ -88,7 +88,8 @@ pub async fn release(db: &Db, lease: &Lease) -> Result<(), sqlx::Error> {
     tx.commit().await
 }
 
-/// Renews the lease inside a transaction, which locks its row: a later owner waits for this transaction to end.
+/// Renews the lease inside a transaction, which locks its row: a later owner waits for this transaction to end. One that has
+/// expired is lost, also if nobody has taken it: others may have gone by that.
 pub(crate) async fn hold(conn: &mut Conn<'_>, lease: &mut Lease) -> Result<(), LeaseError> {
     let started = Instant::now();
     let now = conn.now_ms();
@@ -97,6 +98,7 @@ pub(crate) async fn hold(conn: &mut Conn<'_>, lease: &mut Lease) -> Result<(), L
         query.push_bind(millis(lease.ttl));
         query.push(" where name = ").push_bind(lease.name.clone());
         query.push(" and token = ").push_bind(lease.token);
+        query.push(format!(" and expires_at > {now}"));
         query.build().execute(&mut *c).await?.rows_affected()
     });
     if held == 0 {

@@ -142,14 +142,14 @@ impl Dispatcher {
     }
 
     async fn pages(&self, sweep: &mut Sweep<'_>, stop: &CancellationToken) -> Result<(), SweepError> {
-        self.keep(sweep.lease).await?;
         let mut page = self.claim(0).await?;
         let mut pages = 0;
-        while !page.rows.is_empty() {
+        while !page.rows.is_empty() && !stop.is_cancelled() {
+            self.keep(sweep.lease).await?;
             let before = sweep.published;
             // The next page is read while this one is on its way.
             let next = async {
-                match page.next.filter(|_| pages < PAGES && !stop.is_cancelled()) {
+                match page.next.filter(|_| pages + 1 < PAGES) {
                     Some(after) => self.claim(after).await,
                     None => Ok(Page::default()),
                 }

@@ -31,6 +31,8 @@ type Client = StreamConsumer<MemberContext>;
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the answer to a commit is waited for at once.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
+/// The most records that come in one go, so that other tasks have their turn.
+const DRAINED: usize = 4_096;
 /// How long a full batch waits for partitions that may have earlier records.
 const MERGE_WAIT: Duration = Duration::from_millis(100);
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -101,23 +103,26 @@ impl Member {
     /// Stops and resumes fetching, which librdkafka's own thread answers at once.
     fn flow(&mut self, client: &Client) {
         let (stop, resume) = self.merge.flow(&client.context().ownership());
-        for (partitions, is_paused) in [(stop, true), (resume, false)] {
+        let list = |partitions: &[TopicPartition]| {
             let mut list = TopicPartitionList::with_capacity(partitions.len());
-            for TopicPartition { topic, partition } in &partitions {
+            for TopicPartition { topic, partition } in partitions {
                 list.add_partition(topic, *partition);
             }
-            let done = if is_paused { client.pause(&list) } else { client.resume(&list) };
-            match done {
-                Ok(()) => self.merge.paused(&partitions, is_paused),
-                // The next call asks again.
-                Err(error) => tracing::debug!(%error, is_paused, "kafka partitions not paused or resumed"),
-            }
+            list
+        };
+        // The next call asks again.
+        let failed = |error| tracing::debug!(%error, "kafka partitions not paused or resumed");
+        if !stop.is_empty() {
+            client.pause(&list(&stop)).map_or_else(failed, |()| self.merge.paused(&stop));
+        }
+        if !resume.is_empty() {
+            client.resume(&list(&resume)).unwrap_or_else(failed);
         }
     }
 
     /// What is here already.
     fn drain(&mut self, client: &Client) {
-        loop {
+        for _ in 0..DRAINED {
             match client.recv().now_or_never() {
                 Some(Ok(message)) => self.push(client, &message),
                 Some(Err(error)) => self.trouble.remember(&error),

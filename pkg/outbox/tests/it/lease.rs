@@ -14,6 +14,7 @@ on_every_engine!(
     an_owner_is_never_surer_than_the_store,
     a_lease_from_before_the_clock_went_back_is_over,
     renewing_keeps_others_out,
+    an_expired_lease_is_lost_although_nobody_has_taken_it,
     a_stale_owner_marks_nothing,
     a_released_lease_is_free_at_once,
     a_stale_owner_releases_nothing,
@@ -72,12 +73,29 @@ async fn a_lease_from_before_the_clock_went_back_is_over(test: TestDb) {
 async fn renewing_keeps_others_out(test: TestDb) {
     given(&test, vec![event(1, 1)]).await;
     let mut held = lease(&test.db, "a", MINUTE).await.unwrap();
-    expire(&test).await;
+    let left = async || {
+        let now = test.db.read().await.unwrap().conn().now_ms();
+        test.int(&format!("select expires_at - {now} from leases")).await
+    };
+    let almost_over = "update leases set expires_at = expires_at - 50000";
+    test.execute(almost_over).await;
     held.renew(&test.db).await.unwrap();
-    assert!(lease(&test.db, "b", MINUTE).await.is_none());
-    expire(&test).await;
+    assert!(left().await > 50_000);
+    test.execute(almost_over).await;
     mark_published(&test.db, &mut held, &[]).await.unwrap();
-    assert!(lease(&test.db, "b", MINUTE).await.is_none(), "marking renews by the way");
+    assert!(left().await > 50_000, "marking renews by the way");
+    assert!(lease(&test.db, "b", MINUTE).await.is_none());
+}
+
+async fn an_expired_lease_is_lost_although_nobody_has_taken_it(test: TestDb) {
+    given(&test, vec![event(1, 1)]).await;
+    let mut held = lease(&test.db, "a", MINUTE).await.unwrap();
+    expire(&test).await;
+    let renewed = held.renew(&test.db).await;
+    assert!(matches!(renewed, Err(LeaseError::Lost(_))), "{renewed:?}");
+    let published = mark_published(&test.db, &mut held, &marks([1])).await;
+    assert!(matches!(published, Err(LeaseError::Lost(_))), "{published:?}");
+    assert_eq!(ids(&test, 0, 1).await, [1]);
 }
 
 async fn a_stale_owner_marks_nothing(test: TestDb) {

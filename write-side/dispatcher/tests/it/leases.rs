@@ -6,12 +6,13 @@ use esteira_events::EventType;
 use esteira_outbox::{acquire, release};
 use esteira_testkit::{TestDb, eventually, on_every_engine};
 
-use crate::fixture::{Fixture, created};
+use crate::fixture::{Fixture, created, oversize, updated};
 
 on_every_engine!(
     of_two_dispatchers_one_publishes,
     when_one_stops_the_other_takes_over,
     a_stale_owner_marks_nothing,
+    an_owner_keeps_its_lease_while_it_looks_through_many_rows_that_wait,
 );
 
 async fn of_two_dispatchers_one_publishes(test: TestDb) {
@@ -69,4 +70,16 @@ async fn a_stale_owner_marks_nothing(test: TestDb) {
     fixture.until_left(&[]).await;
     dispatcher.stop().await;
     assert_eq!(fixture.records(EventType::UserCreated).await.len(), 2);
+}
+
+async fn an_owner_keeps_its_lease_while_it_looks_through_many_rows_that_wait(test: TestDb) {
+    let fixture = Fixture::new(test).await;
+    let waiting: Vec<_> = (2..=2_500).map(|n| updated(1, n)).collect();
+    fixture.given([vec![oversize(1, 1)], waiting, vec![created(2)]].concat()).await;
+    let dispatchers = ["a", "b"].map(|owner| fixture.start_with(owner, &fixture.test.db, 1));
+    fixture.until_left(&(1..=2_500).collect::<Vec<_>>()).await;
+    for dispatcher in dispatchers {
+        dispatcher.stop().await;
+    }
+    assert_eq!(fixture.test.int("select token from leases").await, 1, "the lease has had one owner");
 }

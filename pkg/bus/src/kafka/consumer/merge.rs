@@ -16,6 +16,8 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// What is kept of one partition before it is not fetched any more, and before it is again.
 const HIGH_BYTES: usize = 1024 * 1024;
 const LOW_BYTES: usize = HIGH_BYTES / 4;
+/// What a record takes beside its bytes.
+const RECORD_BYTES: usize = 256;
 
 /// Records by partition.
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ pub(super) struct Merge {
 struct Waiting {
     records: VecDeque<(Option<u64>, Record)>,
     bytes: usize,
+    /// Until a record comes: librdkafka may lose a resume to a rebalance and not tell.
     is_paused: bool,
     /// It has kept the others waiting, and nothing came.
     is_quiet: bool,
@@ -46,9 +49,10 @@ impl Merge {
 
     /// Adds what came under the assignment `epoch` of its partition.
     pub(super) fn push(&mut self, epoch: Option<u64>, record: Record) {
-        let size = bytes_of(&record);
+        let size = size(&record);
         let waiting = self.partitions.entry(TopicPartition::of(&record)).or_default();
         waiting.is_quiet = false;
+        waiting.is_paused = false;
         waiting.bytes += size;
         waiting.records.push_back((epoch, record));
         self.bytes += size;
@@ -75,12 +79,12 @@ impl Merge {
 
     /// Takes the earliest records that are still owned, up to `max` of them or `bytes`.
     pub(super) fn take(&mut self, max: usize, bytes: usize, ownership: &mut Ownership) -> Vec<Record> {
-        let (mut taken, mut size) = (Vec::with_capacity(max.min(self.records)), 0);
-        while taken.len() < max && size < bytes {
+        let (mut taken, mut sum) = (Vec::with_capacity(max.min(self.records)), 0);
+        while taken.len() < max && sum < bytes {
             let Some((epoch, record)) = self.pop() else { break };
             if epoch.is_some() && ownership.epoch(&TopicPartition::of(&record)) == epoch {
                 ownership.took(&record);
-                size += bytes_of(&record);
+                sum += size(&record);
                 taken.push(record);
             }
         }
@@ -94,8 +98,8 @@ impl Merge {
         let partition = partition.clone();
         let waiting = self.partitions.get_mut(&partition)?;
         let (epoch, record) = waiting.records.pop_front()?;
-        waiting.bytes -= bytes_of(&record);
-        self.bytes -= bytes_of(&record);
+        waiting.bytes -= size(&record);
+        self.bytes -= size(&record);
         self.records -= 1;
         Some((epoch, record))
     }
@@ -117,12 +121,16 @@ impl Merge {
         (stop.map(|(at, _)| at.clone()).collect(), resume.map(|(at, _)| at.clone()).collect())
     }
 
-    /// Remembers whether `partitions` are fetched.
-    pub(super) fn paused(&mut self, partitions: &[TopicPartition], is_paused: bool) {
+    /// Remembers that `partitions` are not fetched.
+    pub(super) fn paused(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
-            self.partitions.entry(partition.clone()).or_default().is_paused = is_paused;
+            self.partitions.entry(partition.clone()).or_default().is_paused = true;
         }
     }
+}
+
+fn size(record: &Record) -> usize {
+    RECORD_BYTES + bytes_of(record)
 }
 
 #[cfg(test)]
@@ -221,7 +229,7 @@ mod tests {
         }
         let (stop, resume) = fixture.merge.flow(&fixture.ownership);
         assert_eq!((stop.as_slice(), resume), ([at("a")].as_slice(), vec![]));
-        fixture.merge.paused(&stop, true);
+        fixture.merge.paused(&stop);
         assert_eq!(fixture.merge.flow(&fixture.ownership), (vec![], vec![]));
         fixture.take(6);
         // Lost meanwhile, it is resumed when it comes again.
@@ -229,6 +237,19 @@ mod tests {
         assert_eq!(fixture.merge.flow(&fixture.ownership), (vec![], vec![]));
         fixture.ownership.assign(at("a"));
         assert_eq!(fixture.merge.flow(&fixture.ownership), (vec![], vec![at("a")]));
+        assert_eq!(fixture.merge.flow(&fixture.ownership), (vec![], vec![at("a")]), "until something comes");
+        fixture.push(record("a", 5, 25, 1));
+        assert_eq!(fixture.merge.flow(&fixture.ownership), (vec![], vec![]));
+    }
+
+    #[test]
+    fn records_without_bytes_take_room_too() {
+        let mut fixture = Fixture::new(&["a"]);
+        for offset in 0..i64::try_from(MAX_BYTES / RECORD_BYTES).unwrap() {
+            assert!(fixture.merge.has_room());
+            fixture.push(Record { value: None, ..record("a", offset, 10, 0) });
+        }
+        assert!(!fixture.merge.has_room());
     }
 
     #[test]
