@@ -137,7 +137,7 @@ impl Dispatcher {
         let mut sweep = Sweep::new(lease);
         let outcome = self.pages(&mut sweep, stop).await;
         // Whatever became of the rest, what is published is marked before the next sweep begins at 0.
-        self.mark(&mut sweep).await?;
+        self.mark_all(&mut sweep).await?;
         outcome.map(|()| sweep.published)
     }
 

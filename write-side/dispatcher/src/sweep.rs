@@ -1,14 +1,20 @@
 //! Publishing pages, and marking what was acknowledged while more is on its way.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::panic::resume_unwind;
 use std::time::Instant;
 
 use esteira_bus::{Position, PublishError};
-use esteira_outbox::{Key, Lease, Mark, OutboxRow, Outgoing, mark_failed, mark_published};
+use esteira_outbox::{Key, Lease, LeaseError, Mark, OutboxRow, Outgoing, mark_failed, mark_published};
 use esteira_telemetry::metrics::{PUBLISH_DURATION, PUBLISH_ERRORS, PUBLISHED};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::waves::Queues;
 use crate::{Dispatcher, SweepError};
+
+/// No more than this is sent before it is marked: after a crash it is sent again.
+const MOST_UNMARKED: usize = 4_096;
 
 /// What a sweep carries from page to page.
 pub(crate) struct Sweep<'l> {
@@ -17,12 +23,16 @@ pub(crate) struct Sweep<'l> {
     blocked: HashSet<Key>,
     /// What the log has acknowledged and no row tells yet.
     unmarked: Vec<Mark>,
+    marking: Option<Marking>,
     pub(crate) published: usize,
 }
 
+/// A transaction under way that marks rows, and gives back the lease that it has renewed.
+type Marking = AbortOnDropHandle<Result<Lease, LeaseError>>;
+
 impl<'l> Sweep<'l> {
     pub(crate) fn new(lease: &'l mut Lease) -> Self {
-        Self { lease, blocked: HashSet::new(), unmarked: Vec::new(), published: 0 }
+        Self { lease, blocked: HashSet::new(), unmarked: Vec::new(), marking: None, published: 0 }
     }
 }
 
@@ -45,7 +55,7 @@ impl Dispatcher {
         }
     }
 
-    /// Sends a wave, and marks the one before meanwhile.
+    /// Sends a wave, while earlier ones are marked.
     async fn send(
         &self,
         sweep: &mut Sweep<'_>,
@@ -54,13 +64,9 @@ impl Dispatcher {
     ) -> Result<(), SweepError> {
         #[cfg(feature = "failpoints")]
         fail::fail_point!("dispatcher-before-send", |_| std::process::abort());
-        let sending = async {
-            let started = Instant::now();
-            let results = self.log.publish(wave.iter().map(Outgoing::record).collect()).await;
-            PUBLISH_DURATION.took([], started.elapsed());
-            results
-        };
-        let (results, marked) = tokio::join!(sending, self.mark(sweep));
+        let started = Instant::now();
+        let results = self.log.publish(wave.iter().map(Outgoing::record).collect()).await;
+        PUBLISH_DURATION.took([], started.elapsed());
         count(&wave, &results);
         let mut refused = Vec::new();
         let mut away = None;
@@ -82,7 +88,7 @@ impl Dispatcher {
         }
         #[cfg(feature = "failpoints")]
         fail::fail_point!("dispatcher-before-mark", |_| std::process::abort());
-        marked?;
+        self.mark(sweep).await?;
         for (outgoing, error) in refused {
             tracing::warn!(
                 outbox_id = outgoing.row.id, topic = %outgoing.topic, attempts = outgoing.row.attempts + 1, %error,
@@ -98,11 +104,40 @@ impl Dispatcher {
         }
     }
 
-    /// Marks what is published; what cannot be marked is published again by the next sweep.
-    pub(crate) async fn mark(&self, sweep: &mut Sweep<'_>) -> Result<(), SweepError> {
-        if !sweep.unmarked.is_empty() {
-            mark_published(&self.db, sweep.lease, &sweep.unmarked).await?;
-            sweep.unmarked.clear();
+    /// Has what is published marked: all that has come together since the last transaction in one, which costs the store
+    /// much less than one for each wave. What cannot be marked is published again by the next sweep.
+    async fn mark(&self, sweep: &mut Sweep<'_>) -> Result<(), SweepError> {
+        let is_busy = sweep.marking.as_ref().is_some_and(|marking| !marking.is_finished());
+        if !is_busy || sweep.unmarked.len() >= MOST_UNMARKED {
+            sweep.marked().await?;
+            sweep.marking = self.marking(sweep);
+        }
+        Ok(())
+    }
+
+    /// Marks all that is published.
+    pub(crate) async fn mark_all(&self, sweep: &mut Sweep<'_>) -> Result<(), SweepError> {
+        sweep.marked().await?;
+        sweep.marking = self.marking(sweep);
+        sweep.marked().await
+    }
+
+    fn marking(&self, sweep: &mut Sweep<'_>) -> Option<Marking> {
+        let marks = Some(mem::take(&mut sweep.unmarked)).filter(|marks| !marks.is_empty())?;
+        let (db, mut lease) = (self.db.clone(), sweep.lease.clone());
+        let marking = async move { mark_published(&db, &mut lease, &marks).await.map(|()| lease) };
+        Some(AbortOnDropHandle::new(tokio::spawn(marking)))
+    }
+}
+
+impl Sweep<'_> {
+    /// Waits for the transaction that is under way.
+    async fn marked(&mut self) -> Result<(), SweepError> {
+        if let Some(marking) = self.marking.take() {
+            let lease = marking.await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))?;
+            if lease.remaining() > self.lease.remaining() {
+                *self.lease = lease;
+            }
         }
         Ok(())
     }

@@ -188,7 +188,9 @@ impl Consumer for Member {
     async fn rewind(&mut self) -> Result<(), LogError> {
         let client = self.client()?;
         let places = client.context().ownership().rewind();
-        places.iter().for_each(|place| self.merge.forget(&place.at));
+        for place in &places {
+            self.merge.forget(&place.at);
+        }
         self.seeks.retain(|place| !places.iter().any(|newer| newer.at == place.at));
         self.seeks.extend(places);
         self.seek(&client).await

@@ -161,7 +161,9 @@ mod tests {
     impl Fixture {
         fn new(topics: &[&str]) -> Self {
             let mut ownership = Ownership::default();
-            topics.iter().for_each(|topic| ownership.assign(at(topic)));
+            for topic in topics {
+                ownership.assign(at(topic));
+            }
             Self { merge: Merge::default(), ownership }
         }
 
