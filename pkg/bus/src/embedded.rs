@@ -133,6 +133,13 @@ impl Log for EmbeddedLog {
         answer.await.map_err(|_| closed())?.map_err(LogError::Unavailable)
     }
 
+    async fn start(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        let at = TopicPartition::new(topic, partition);
+        self.find(&at)?;
+        let starts = reading::starts(&self.shared.file).await.map_err(unavailable)?;
+        Ok(starts.get(&at).copied().unwrap_or(0))
+    }
+
     async fn scrub(&self) -> Result<(), LogError> {
         self.shared.file.scrub().await.map_err(unavailable)
     }

@@ -67,6 +67,10 @@ impl Log for KafkaLog {
         admin::delete_before(&self.admin, topic, partition, offset).await
     }
 
+    async fn start(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        read::start(&self.metadata, topic, partition).await
+    }
+
     async fn subscribe(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, LogError> {
         check_subscription(group, topics)?;
         Ok(Box::new(consumer::Member::join(&self.config, group, topics)?))

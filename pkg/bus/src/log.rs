@@ -24,6 +24,10 @@ pub trait Log: Send + Sync {
     /// Deletes every record of a partition before `offset`; consumers that have not read them go on from there.
     async fn delete_before(&self, topic: &str, partition: i32, offset: i64) -> Result<(), LogError>;
 
+    /// The oldest offset that can still be read, for a look that must cost next to nothing. An unknown topic or partition is
+    /// `Invalid`.
+    async fn start(&self, topic: &str, partition: i32) -> Result<i64, LogError>;
+
     /// Makes deleted records unreadable also for whoever has the log's files, where that is not the server's to do.
     async fn scrub(&self) -> Result<(), LogError> {
         Ok(())

@@ -1,6 +1,7 @@
 //! Records as they are written to and read from the log.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Tells of a record that was published again where it stood first: `<topic>/<partition>/<offset>`.
 pub const ORIGIN: &str = "esteira_origin";
@@ -70,12 +71,35 @@ impl Record {
         Position { partition: self.partition, offset: self.offset }
     }
 
-    /// Where the record stood first. What is kept about a record by its place is kept by this one, so that a record that
-    /// was published again ([`crate::Log::republish`]) is still the same.
+    /// Where the record stood first, also if it was published again ([`crate::Log::republish`]).
     pub fn origin(&self) -> Position {
         let offset =
             self.headers.iter().rev().find_map(|header| origin_in(header, &self.topic, self.partition));
         Position { partition: self.partition, offset: offset.unwrap_or(self.offset) }
+    }
+
+    /// Where the record stood first: `<topic>/<partition>/<offset>`.
+    pub fn place(&self) -> String {
+        let Position { partition, offset } = self.origin();
+        format!("{}/{partition}/{offset}", self.topic)
+    }
+
+    /// What is kept about a record is kept under this: its place with its event's id or, where it tells none, its time. A copy
+    /// has the same, also without a person's data; another record at the place, of a topic that was made anew, has not.
+    pub fn identity(&self) -> String {
+        let time = || self.timestamp_ms.map(|ms| ms.to_string());
+        let which = self.event_id().map(|id| id.to_string()).or_else(time).unwrap_or_default();
+        format!("{}/{which}", self.place())
+    }
+
+    fn event_id(&self) -> Option<Uuid> {
+        #[derive(Deserialize)]
+        struct Identified {
+            event_id: Uuid,
+        }
+        let in_value = || serde_json::from_slice::<Identified>(self.value.as_deref()?).ok();
+        let in_header = self.header("ce_id").and_then(|id| id.parse().ok());
+        in_header.or_else(|| in_value().map(|event| event.event_id))
     }
 
     /// Whether the record was published again.
@@ -112,8 +136,7 @@ impl From<NewRecord> for Placed {
 impl From<Record> for Placed {
     /// The record once more in its partition, with where it stood first.
     fn from(record: Record) -> Self {
-        let Position { partition, offset } = record.origin();
-        let origin = format!("{}/{partition}/{offset}", record.topic);
+        let (origin, partition) = (record.place(), record.partition);
         let Record { topic, timestamp_ms, key, value, mut headers, .. } = record;
         if !headers.iter().any(|header| origin_in(header, &topic, partition).is_some()) {
             headers.push(Header::text(ORIGIN, origin));

@@ -26,6 +26,14 @@ pub struct DeadLetters {
     pub stores: Vec<Arc<dyn RetryStore>>,
 }
 
+/// A letter as it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) letter: DeadLetter,
+    /// Where its queue began before it was read: an erasure that publishes the queue again lets it begin later.
+    pub(crate) start: i64,
+}
+
 /// Why a tool did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLettersError {
@@ -67,17 +75,16 @@ impl DeadLetters {
         Ok(self.read(filters).await?.into_iter().map(|(_, letter)| letter).collect())
     }
 
-    pub(crate) async fn read(
-        &self,
-        filters: &Filters,
-    ) -> Result<Vec<(DeadLetter, Letter)>, DeadLettersError> {
+    pub(crate) async fn read(&self, filters: &Filters) -> Result<Vec<(Found, Letter)>, DeadLettersError> {
         let mut read = self.with_states(newest(self.read_all(filters).await?)).await?;
         read.retain(|(_, listed)| filters.hold(listed));
-        read.sort_by(|(one, _), (other, _)| age(one).cmp(&age(other)));
+        read.sort_by(|(one, _), (other, _)| age(&one.letter).cmp(&age(&other.letter)));
         Ok(read)
     }
 
-    async fn read_all(&self, filters: &Filters) -> Result<Vec<DeadLetter>, DeadLettersError> {
+    /// Every letter of the topics that `filters` mean; one that is published again right now comes twice, as it is now
+    /// last.
+    pub(crate) async fn read_all(&self, filters: &Filters) -> Result<Vec<Found>, DeadLettersError> {
         let mut letters = Vec::new();
         let described = self.log.describe().await?;
         for topic in EventType::ALL.map(|event| self.topics.name(event)) {
@@ -86,8 +93,9 @@ impl DeadLetters {
             }
             let queue = Topics::dead_letters(&topic);
             for partition in 0..described.partitions(&queue) {
+                let start = self.log.start(&queue, partition).await?;
                 let keep = |record: Record| match DeadLetter::read(&record) {
-                    Ok(letter) => letters.push(letter),
+                    Ok(letter) => letters.push(Found { letter, start }),
                     Err(error) => {
                         tracing::warn!(letter = %LetterId::of(&record), %error, "not a dead letter that can be read");
                     }
@@ -99,16 +107,27 @@ impl DeadLetters {
     }
 
     /// One letter.
-    pub(crate) async fn find(&self, id: &LetterId) -> Result<(DeadLetter, Letter), DeadLettersError> {
-        let record = match self.record_of(id).await {
+    pub(crate) async fn find(&self, id: &LetterId) -> Result<(Found, Letter), DeadLettersError> {
+        let found = match self.look_up(id).await {
             Err(LogError::Invalid(_)) => None,
-            record => record?,
+            found => found?,
         };
-        let record = record.ok_or_else(|| DeadLettersError::NotFound(id.clone()))?;
+        let (record, start) = found.ok_or_else(|| DeadLettersError::NotFound(id.clone()))?;
         let letter = DeadLetter::read(&record)
             .map_err(|error| DeadLettersError::Unreadable(id.clone(), error.to_string()))?;
-        let found = self.with_states(vec![letter]).await?.pop();
+        let found = self.with_states(vec![Found { letter, start }]).await?.pop();
         found.ok_or_else(|| DeadLettersError::NotFound(id.clone()))
+    }
+
+    /// The record of a letter, and where its queue began before it was read.
+    async fn look_up(&self, id: &LetterId) -> Result<Option<(Record, i64)>, LogError> {
+        let start = self.log.start(&id.topic, id.partition).await?;
+        Ok(self.record_of(id).await?.map(|record| (record, start)))
+    }
+
+    /// Whether the queue of `found` was published again since that was read.
+    pub(crate) async fn is_outdated(&self, Found { letter, start }: &Found) -> Result<bool, LogError> {
+        Ok(self.log.start(&letter.id.topic, letter.id.partition).await? != *start)
     }
 
     /// The letter at its place, or wherever it was published again.
@@ -139,30 +158,32 @@ impl DeadLetters {
 
     pub(crate) async fn with_states(
         &self,
-        letters: Vec<DeadLetter>,
-    ) -> Result<Vec<(DeadLetter, Letter)>, DeadLettersError> {
-        let ids: Vec<String> = letters.iter().map(|letter| letter.id.to_string()).collect();
+        found: Vec<Found>,
+    ) -> Result<Vec<(Found, Letter)>, DeadLettersError> {
+        let ids: Vec<String> = found.iter().map(|found| found.letter.id.to_string()).collect();
         let decisions = decisions::of(&self.db, &ids).await?;
-        let mut standings: Vec<Vec<Standing>> = vec![Vec::new(); letters.len()];
+        let mut standings: Vec<Vec<Standing>> = vec![Vec::new(); found.len()];
         for store in &self.stores {
             let of_store =
-                |letter: &DeadLetter| self.stores_of(letter).any(|other| other.group() == store.group());
-            let places: Vec<usize> = (0..letters.len()).filter(|place| of_store(&letters[*place])).collect();
+                |found: &Found| self.stores_of(&found.letter).any(|other| other.group() == store.group());
+            let places: Vec<usize> = (0..found.len()).filter(|place| of_store(&found[*place])).collect();
             if places.is_empty() {
                 continue;
             }
-            let records: Vec<Record> = places.iter().map(|place| letters[*place].original.clone()).collect();
+            let records: Vec<Record> =
+                places.iter().map(|place| found[*place].letter.original.clone()).collect();
             for (place, standing) in places.into_iter().zip(store.standing(&records).await?) {
                 standings[place].extend(standing);
             }
         }
-        let listed = letters.into_iter().zip(standings).map(|(letter, standings)| {
+        let listed = found.into_iter().zip(standings).map(|(found, standings)| {
+            let letter = &found.letter;
             let decision = decisions.get(&letter.id.to_string());
-            let known = self.stores_of(&letter).next().is_some();
-            let state = state(&letter, known, &standings, decision.map(|(decision, _)| *decision));
+            let known = self.stores_of(letter).next().is_some();
+            let state = state(letter, known, &standings, decision.map(|(decision, _)| *decision));
             let reason = decision.filter(|_| state == State::Discarded).map(|(_, reason)| reason.clone());
-            let listed = Letter::of(&letter, &self.topics, state, reason);
-            (letter, listed)
+            let listed = Letter::of(letter, &self.topics, state, reason);
+            (found, listed)
         });
         Ok(listed.collect())
     }
@@ -192,19 +213,19 @@ fn state(letter: &DeadLetter, known: bool, standings: &[Standing], decision: Opt
 }
 
 /// Of letters of the same record and group, the last one. Go's letters do not tell which record they are of.
-fn newest(letters: Vec<DeadLetter>) -> Vec<DeadLetter> {
+fn newest(found: Vec<Found>) -> Vec<Found> {
     let mut newest = HashMap::new();
-    for letter in letters {
-        let original = &letter.original;
-        let key = (letter.group.clone(), original.topic.clone(), original.origin());
+    for found in found {
+        let Found { letter, .. } = &found;
+        let key = (letter.group.clone(), letter.original.identity());
         newest
             .entry(key)
-            .and_modify(|known: &mut DeadLetter| {
-                if known.dead_at < letter.dead_at {
-                    *known = letter.clone();
+            .and_modify(|known: &mut Found| {
+                if known.letter.dead_at <= letter.dead_at {
+                    *known = found.clone();
                 }
             })
-            .or_insert(letter);
+            .or_insert(found);
     }
     newest.into_values().collect()
 }

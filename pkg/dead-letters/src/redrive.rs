@@ -1,5 +1,6 @@
 //! Redrive, dry run and discard.
 
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::ToSchema;
 
 use crate::decisions::{self, Decision};
-use crate::letters::{DeadLetters, DeadLettersError, age};
+use crate::letters::{DeadLetters, DeadLettersError, Found, age};
 use crate::listing::{Filters, Letter, State};
 
 /// A dead letter with the record that it is of.
@@ -75,10 +76,17 @@ pub struct Progress {
     pub last_refusal: Option<String>,
 }
 
+/// What becomes of a letter.
+#[derive(Clone, Copy, Debug)]
+enum Decided<'a> {
+    Redrive,
+    Discard { reason: &'a str },
+}
+
 impl DeadLetters {
     /// One letter in full, with what a redrive would do.
     pub async fn show(&self, id: &LetterId) -> Result<Shown, DeadLettersError> {
-        let (letter, listed) = self.find(id).await?;
+        let (Found { letter, .. }, listed) = self.find(id).await?;
         let mut would = Vec::new();
         for store in self.stores_of(&letter) {
             would.push(Would::of(store, store.preview(&letter.original).await?));
@@ -100,10 +108,10 @@ impl DeadLetters {
     /// Hands a letter back to the group that gave it up, or to every group that reads its topic where nobody knows which
     /// it was. An applied or discarded letter is left alone, so that a redrive can be repeated and resumed.
     pub async fn redrive(&self, id: &LetterId) -> Result<Redriven, DeadLettersError> {
-        let (letter, listed) = self.find(id).await?;
+        let (found, listed) = self.find(id).await?;
         let handed_in = listed.state == State::Open;
         if handed_in {
-            self.hand_in(&letter).await?;
+            self.carry_out(Decided::Redrive, found).await?;
         }
         Ok(Redriven { letter: id.to_string(), handed_in, error: None })
     }
@@ -118,24 +126,29 @@ impl DeadLetters {
         let filters = Filters { state: Some(State::Open), ..pace.filters.clone() };
         let open = self.read(&filters).await?;
         let until = match &pace.until {
-            Some(id) => Some(self.find(id).await?.0),
+            Some(id) => Some(self.find(id).await?.0.letter),
             None => None,
         };
-        let before = |letter: &DeadLetter| until.as_ref().is_none_or(|until| age(letter) < age(until));
-        let wanted: Vec<&DeadLetter> =
-            open.iter().map(|(letter, _)| letter).take_while(|letter| before(letter)).collect();
+        let before = |found: &Found| until.as_ref().is_none_or(|until| age(&found.letter) < age(until));
+        let mut wanted: VecDeque<Found> =
+            open.into_iter().map(|(found, _)| found).take_while(before).collect();
         let mut progress = Progress { total: wanted.len(), ..Progress::default() };
         let mut beat = pace.per_second.map(beat);
-        for letter in wanted {
+        while let Some(found) = wanted.pop_front() {
             if let Some(beat) = &mut beat {
                 beat.tick().await;
             }
-            // Somebody may have decided otherwise since the list was read; the record is as it was.
-            let now = self.with_states(vec![letter.clone()]).await?;
+            if self.is_outdated(&found).await? {
+                wanted.push_front(found);
+                wanted = self.read_again(wanted, &filters).await?;
+                continue;
+            }
+            // Somebody may have decided otherwise since the list was read.
+            let now = self.with_states(vec![found.clone()]).await?;
             if now.iter().any(|(_, listed)| listed.state != State::Open) {
                 continue;
             }
-            match self.hand_in(letter).await {
+            match self.carry_out(Decided::Redrive, found).await {
                 Ok(()) => progress.handed_in += 1,
                 Err(
                     error @ (DeadLettersError::Undecodable(..)
@@ -150,6 +163,37 @@ impl DeadLetters {
             each(progress.clone());
         }
         Ok(progress)
+    }
+
+    /// The letters of `found` as their queues have them now.
+    async fn read_again(
+        &self,
+        found: VecDeque<Found>,
+        filters: &Filters,
+    ) -> Result<VecDeque<Found>, DeadLettersError> {
+        let now = self.read_all(filters).await?.into_iter().map(|found| (found.letter.id.clone(), found));
+        let mut now: HashMap<LetterId, Found> = now.collect();
+        Ok(found.into_iter().filter_map(|found| now.remove(&found.letter.id)).collect())
+    }
+
+    /// Does with `found` what was decided, and again where that was not the letter as its queue has it: an erasure deletes
+    /// the old letters first and looks through the retry stores then, so either it finds there what was put there, or the
+    /// queue begins later by now.
+    async fn carry_out(&self, decided: Decided<'_>, mut found: Found) -> Result<(), DeadLettersError> {
+        loop {
+            match decided {
+                Decided::Redrive => self.hand_in(&found.letter).await?,
+                Decided::Discard { reason } => self.give_up(&found.letter, reason).await?,
+            }
+            if !self.is_outdated(&found).await? {
+                return Ok(());
+            }
+            found = match self.find(&found.letter.id).await {
+                Ok((now, _)) if now.letter.original != found.letter.original => now,
+                Ok(_) | Err(DeadLettersError::NotFound(_)) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+        }
     }
 
     async fn hand_in(&self, letter: &DeadLetter) -> Result<(), DeadLettersError> {
@@ -170,17 +214,22 @@ impl DeadLetters {
 
     /// Gives a letter up for good, so that what waits behind it goes on.
     pub async fn discard(&self, id: &LetterId, reason: &str) -> Result<Letter, DeadLettersError> {
-        let (letter, mut listed) = self.find(id).await?;
+        let (found, mut listed) = self.find(id).await?;
         if listed.state == State::Applied {
             return Ok(listed);
         }
         decisions::record(&self.db, id, Decision::Discard, reason).await?;
-        for store in self.stores_of(&letter) {
-            store.discard(&letter.original, reason).await?;
-        }
+        self.carry_out(Decided::Discard { reason }, found).await?;
         listed.state = State::Discarded;
         listed.reason = Some(reason.to_owned());
         Ok(listed)
+    }
+
+    async fn give_up(&self, letter: &DeadLetter, reason: &str) -> Result<(), DeadLettersError> {
+        for store in self.stores_of(letter) {
+            store.discard(&letter.original, reason).await?;
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::decode::{UNKNOWN, number, split};
 use super::{DLQ_SUFFIX, DlqDecodeError, headers, original};
-use crate::Record;
+use crate::{Position, Record};
 
 /// Where a dead letter was put: `order.paid.dlq/0/12`. It keeps this name also when it is published again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +20,8 @@ pub struct LetterId {
 
 impl LetterId {
     pub fn of(letter: &Record) -> Self {
-        Self { topic: letter.topic.clone(), partition: letter.partition, offset: letter.origin().offset }
+        let Position { partition, offset } = letter.origin();
+        Self { topic: letter.topic.clone(), partition, offset }
     }
 }
 
@@ -76,9 +77,9 @@ impl DeadLetter {
     /// Reads a record of a dead letter topic.
     pub fn read(letter: &Record) -> Result<Self, DlqDecodeError> {
         let said: Said = serde_json::from_slice(letter.value.as_deref().ok_or(DlqDecodeError::Empty)?)?;
-        let mut original = original(letter)?;
+        let (id, mut original) = (LetterId::of(letter), original(letter)?);
         if i64::from(original.partition) == UNKNOWN {
-            (original.partition, original.offset) = (-1 - letter.partition, letter.origin().offset);
+            (original.partition, original.offset) = (-1 - id.partition, id.offset);
         }
         let (_, ours) = split(letter)?;
         let text = |name: &str| {
@@ -87,7 +88,7 @@ impl DeadLetter {
         };
         let dead_at = said.timestamp.and_then(|at| DateTime::parse_from_rfc3339(&at).ok());
         Ok(Self {
-            id: LetterId::of(letter),
+            id,
             error: said.error_message,
             dead_at: dead_at
                 .map(|at| at.with_timezone(&Utc))

@@ -50,6 +50,19 @@ pub(super) async fn records(
     .await
 }
 
+/// Asks with the client that is there.
+pub(super) async fn start(metadata: &Arc<Client>, topic: &str, partition: i32) -> Result<i64, LogError> {
+    check_topic_name(topic).map_err(LogError::Invalid)?;
+    let (metadata, topic) = (Arc::clone(metadata), topic.to_owned());
+    blocking(move || {
+        check_partition(&metadata, &topic, partition)?;
+        let (start, _) =
+            metadata.fetch_watermarks(&topic, partition, CALL_TIMEOUT).map_err(|error| log_error(&error))?;
+        Ok(start)
+    })
+    .await
+}
+
 fn check_partition(metadata: &Client, topic: &str, partition: i32) -> Result<(), LogError> {
     let found = metadata.fetch_metadata(Some(topic), CALL_TIMEOUT).map_err(|error| log_error(&error))?;
     let known = |of: &rdkafka::metadata::MetadataTopic| of.partitions().iter().any(|p| p.id() == partition);

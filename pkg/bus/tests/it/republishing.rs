@@ -39,6 +39,36 @@ async fn a_record_that_is_published_again_tells_where_it_stood_first(fixture: Fi
     }
 }
 
+/// Which a topic that was made anew has at the same place.
+#[test]
+fn a_copy_is_known_by_its_identity_and_another_record_is_not() {
+    let id = |last: u8| format!("0199aaaa-0000-7000-8000-00000000000{last}");
+    let of_go = |last: u8| Record {
+        topic: "order.paid".to_owned(),
+        partition: 2,
+        offset: 7,
+        timestamp_ms: Some(1_795_351_389_000),
+        key: None,
+        value: Some(format!(r#"{{"event_id": "{}", "order_id": 1}}"#, id(last)).into_bytes()),
+        headers: Vec::new(),
+    };
+    let first = of_go(1);
+    assert_eq!(first.identity(), format!("order.paid/2/7/{}", id(1)));
+    let origin = vec![Header::text("esteira_origin", "order.paid/2/7")];
+    assert_eq!(Record { offset: 90, headers: origin, ..first.clone() }.identity(), first.identity());
+    let another = Record { offset: 8, ..first.clone() };
+    for other in [of_go(2), another] {
+        assert_ne!(other.identity(), first.identity());
+    }
+    // Ours tell it beside the value, of which nothing may be left.
+    let headers = vec![Header::text("ce_id", id(1))];
+    let unreadable = Record { value: Some(b"{".to_vec()), ..first.clone() };
+    assert_eq!(Record { headers, ..unreadable.clone() }.identity(), first.identity());
+    assert_eq!(unreadable.identity(), "order.paid/2/7/1795351389000");
+    let long = vec![Header::text("ce_id", "x".repeat(1_000))];
+    assert_eq!(Record { headers: long, ..first.clone() }.identity(), first.identity());
+}
+
 async fn what_is_deleted_is_gone_and_offsets_go_on(fixture: Fixture) {
     let topic = fixture.topic(1).await;
     fixture.publish(numbered(&topic, 10, 1)).await;
@@ -50,6 +80,7 @@ async fn what_is_deleted_is_gone_and_offsets_go_on(fixture: Fixture) {
     assert_eq!(read(0).await, [4, 5, 6, 7, 8, 9]);
     let lag = fixture.log.lag(&unique("group"), &[&topic]).await.unwrap().remove(0);
     assert_eq!((lag.start, lag.end, lag.lag()), (4, 10, 6));
+    assert_eq!(fixture.log.start(&topic, 0).await.unwrap(), 4);
     // Again, and less than before.
     fixture.log.delete_before(&topic, 0, 4).await.unwrap();
     fixture.log.delete_before(&topic, 0, 2).await.unwrap();
@@ -101,6 +132,8 @@ async fn only_what_is_there_can_be_deleted(fixture: Fixture) {
     for (topic, partition, offset) in [(&topic, 0, 3), (&topic, 1, 0), (&unique("topic"), 0, 0)] {
         let answer = fixture.log.delete_before(topic, partition, offset).await;
         assert!(answer.is_err(), "{topic}/{partition} before {offset}: {answer:?}");
+        let start = fixture.log.start(topic, partition).await;
+        assert!(matches!((offset, start), (3, Ok(0)) | (0, Err(LogError::Invalid(_)))));
     }
     let beyond = fixture.log.delete_before(&topic, 0, 3).await;
     assert!(matches!(beyond, Err(LogError::Invalid(_))), "{beyond:?}");

@@ -73,6 +73,10 @@ impl Log for Counted {
         self.log.publish(records).await
     }
 
+    async fn start(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        self.log.start(topic, partition).await
+    }
+
     async fn subscribe(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, LogError> {
         self.joined.fetch_add(1, Ordering::Relaxed);
         self.log.subscribe(group, topics).await

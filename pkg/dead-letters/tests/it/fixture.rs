@@ -8,7 +8,7 @@ use esteira_bus::{
     EmbeddedLog, ErrorClass, Failure, Header, Log, NewRecord, Position, Record, TopicSpec, dead_letter,
 };
 use esteira_dead_letters::{DeadLetters, Filters, Letter, SCHEMA, State};
-use esteira_events::Topics;
+use esteira_events::{EventType, Topics};
 use esteira_testkit::TestDb;
 use tempfile::TempDir;
 
@@ -62,6 +62,24 @@ impl Fixture {
         self.publish(dead_letter(record, &failure(VIEWS, &error, minute(record.offset)))).await
     }
 
+    /// Publishes the queue of payments again with [`REDACTED`] where [`TOLD`] was, and deletes the old letters, as an
+    /// erasure does.
+    pub(crate) async fn rewrites_the_queue(&self) {
+        let queue = Topics::dead_letters(&self.letters.topics.name(EventType::OrderPaid));
+        for partition in 0..2 {
+            let mut letters = self.letters.log.read(&queue, partition, 0, 1_000).await.unwrap();
+            let Some(end) = letters.last().map(|last| last.offset + 1) else { continue };
+            for letter in &mut letters {
+                let value = String::from_utf8(letter.value.take().unwrap()).unwrap();
+                letter.value = Some(value.replace(TOLD, REDACTED).into_bytes());
+            }
+            for answer in self.letters.log.republish(letters).await {
+                answer.unwrap();
+            }
+            self.letters.log.delete_before(&queue, partition, end).await.unwrap();
+        }
+    }
+
     pub(crate) async fn list(&self, filters: &Filters) -> Vec<Letter> {
         self.letters.list(filters).await.unwrap()
     }
@@ -78,10 +96,20 @@ impl Fixture {
     }
 }
 
+/// What every payment tells, and what is left of it once its queue was published again.
+const TOLD: &str = "Ana";
+const REDACTED: &str = "erased";
+
+/// The record as its letter has it once the queue was published again.
+pub(crate) fn redacted(record: &Record) -> Record {
+    let value = String::from_utf8(record.value.clone().unwrap()).unwrap();
+    Record { value: Some(value.replace(TOLD, REDACTED).into_bytes()), ..record.clone() }
+}
+
 /// The record of the payment of an order, at that offset.
 pub(crate) fn paid(order: i64) -> Record {
     let value = format!(
-        r#"{{"event_id": "{}", "occurred_at": "2026-11-22T12:43:00Z", "sequence": 2, "order_id": {order}}}"#,
+        r#"{{"event_id": "{}", "occurred_at": "2026-11-22T12:43:00Z", "sequence": 2, "order_id": {order}, "payment_method": "{TOLD}"}}"#,
         uuid::Uuid::from_u128(u128::from(order.unsigned_abs()))
     );
     Record {

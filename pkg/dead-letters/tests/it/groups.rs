@@ -16,7 +16,7 @@ fn place(record: &Record) -> Place {
     (record.topic.clone(), record.partition, record.offset)
 }
 
-/// Where handing in stops for ever.
+/// Where handing in or giving up stops, until it is let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     Before,
@@ -29,11 +29,13 @@ pub(crate) struct Group {
     topics: Vec<String>,
     standings: Mutex<BTreeMap<Place, Standing>>,
     handed_in: Mutex<Vec<Record>>,
+    given_up: Mutex<Vec<Record>>,
     pub(crate) undecodable: Mutex<BTreeSet<i64>>,
     pub(crate) away: Mutex<bool>,
     /// The offset of a record that it stops at.
     pub(crate) stop: Mutex<Option<(i64, Stop)>>,
     pub(crate) stopped: Notify,
+    pub(crate) go: Notify,
 }
 
 impl Group {
@@ -56,11 +58,16 @@ impl Group {
         self.handed_in.lock().unwrap().clone()
     }
 
+    /// The records that were given up for good.
+    pub(crate) fn given_up(&self) -> Vec<Record> {
+        self.given_up.lock().unwrap().clone()
+    }
+
     async fn stops(&self, record: &Record, wanted: Stop) {
         let stop = *self.stop.lock().unwrap();
         if stop == Some((record.offset, wanted)) {
             self.stopped.notify_one();
-            std::future::pending::<()>().await;
+            self.go.notified().await;
         }
     }
 
@@ -103,6 +110,8 @@ impl RetryStore for Group {
 
     async fn discard(&self, record: &Record, _: &str) -> Result<(), Outage> {
         self.answers()?;
+        self.stops(record, Stop::Before).await;
+        self.given_up.lock().unwrap().push(record.clone());
         self.standings.lock().unwrap().remove(&place(record));
         Ok(())
     }

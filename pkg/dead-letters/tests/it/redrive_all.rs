@@ -7,7 +7,7 @@ use esteira_bus::Record;
 use esteira_dead_letters::{DeadLettersError, Filters, Pace, Progress, State};
 use esteira_testkit::TestDb;
 
-use crate::fixture::{Fixture, paid};
+use crate::fixture::{Fixture, paid, redacted};
 use crate::groups::Stop;
 
 /// Letters of the orders 1, 2, 3… `count`.
@@ -124,7 +124,70 @@ async fn broken_off_anywhere_it_hands_each_in_once(store: TestDb) {
     }
 }
 
+/// Shortly before a letter is in the retry store, or right after.
+async fn what_an_erasure_rewrites_meanwhile_is_handed_in_as_it_is_then(store: TestDb) {
+    for stop in [Stop::Before, Stop::After] {
+        let (fixture, _) = with_letters(&store, 4).await;
+        let views = &fixture.views;
+        *views.stop.lock().unwrap() = Some((2, stop));
+        let erasure = async {
+            views.stopped.notified().await;
+            *views.stop.lock().unwrap() = None;
+            fixture.rewrites_the_queue().await;
+            views.go.notify_one();
+        };
+        let pace = Pace::default();
+        let (done, ()) = tokio::join!(run(&fixture, &pace), erasure);
+        assert_eq!((done.total, done.handed_in, done.refused), (4, 4, 0));
+        let [second, third, fourth] = [2, 3, 4].map(|order| redacted(&paid(order)));
+        assert_eq!(views.handed_in(), [paid(1), paid(2), second, third, fourth], "{stop:?}");
+    }
+}
+
+/// The letters are where they were, and some of them are of nobody that was erased.
+async fn what_is_rewritten_between_two_letters_is_read_again_before_the_next(store: TestDb) {
+    let (fixture, _) = with_letters(&store, 3).await;
+    let (told, mut rest) = tokio::sync::mpsc::unbounded_channel();
+    let pace = Pace { per_second: NonZeroU32::new(4), ..Pace::default() };
+    let erasure = async {
+        rest.recv().await.unwrap();
+        fixture.rewrites_the_queue().await;
+    };
+    let each = |progress: Progress| told.send(progress).unwrap();
+    let (done, ()) = tokio::join!(fixture.letters.redrive_all(&pace, each), erasure);
+    assert_eq!(done.unwrap().handed_in, 3);
+    assert_eq!(fixture.views.handed_in(), [paid(1), redacted(&paid(2)), redacted(&paid(3))]);
+}
+
+async fn one_letter_is_handed_in_or_given_up_as_it_is_then(store: TestDb) {
+    for discards in [false, true] {
+        let (fixture, letters) = with_letters(&store, 1).await;
+        let (views, id) = (&fixture.views, letters[0].parse().unwrap());
+        *views.stop.lock().unwrap() = Some((1, Stop::Before));
+        let erasure = async {
+            views.stopped.notified().await;
+            *views.stop.lock().unwrap() = None;
+            fixture.rewrites_the_queue().await;
+            views.go.notify_one();
+        };
+        let decided = async {
+            if discards {
+                fixture.letters.discard(&id, "x").await.map(drop)
+            } else {
+                fixture.letters.redrive(&id).await.map(drop)
+            }
+        };
+        let (outcome, ()) = tokio::join!(decided, erasure);
+        outcome.unwrap();
+        let records = if discards { views.given_up() } else { views.handed_in() };
+        assert_eq!(records, [paid(1), redacted(&paid(1))], "{discards}");
+    }
+}
+
 esteira_testkit::on_every_engine!(
+    what_an_erasure_rewrites_meanwhile_is_handed_in_as_it_is_then,
+    what_is_rewritten_between_two_letters_is_read_again_before_the_next,
+    one_letter_is_handed_in_or_given_up_as_it_is_then,
     every_open_letter_is_handed_in_oldest_first_and_told_of,
     only_what_is_asked_for_is_handed_in,
     it_stops_before_a_given_letter,

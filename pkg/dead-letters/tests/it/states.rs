@@ -1,6 +1,6 @@
 //! From open to applied or discarded.
 
-use esteira_bus::dead_letter;
+use esteira_bus::{Record, dead_letter};
 use esteira_dead_letters::{DeadLettersError, Filters, State};
 use esteira_testkit::TestDb;
 
@@ -80,6 +80,15 @@ async fn a_record_that_was_given_up_again_is_open_under_its_newest_letter(store:
     }
 }
 
+/// The topic was made anew, and its queue was not.
+async fn letters_of_two_records_that_stood_at_one_place_are_two(store: TestDb) {
+    let fixture = Fixture::new(&store).await;
+    let later = Record { offset: 1, ..paid(2) };
+    let letters = [fixture.dead(&paid(1)).await, fixture.dead(&later).await];
+    let listed = fixture.list(&Filters::default()).await;
+    assert_eq!(listed.iter().map(|letter| letter.letter.as_str()).collect::<Vec<_>>(), letters);
+}
+
 async fn the_same_record_in_two_groups_is_two_letters(store: TestDb) {
     let fixture = Fixture::new(&store).await;
     let of_views = fixture.dead(&paid(1)).await;
@@ -135,6 +144,7 @@ esteira_testkit::on_every_engine!(
     a_discard_that_was_broken_off_can_be_repeated,
     an_applied_letter_cannot_be_discarded,
     a_record_that_was_given_up_again_is_open_under_its_newest_letter,
+    letters_of_two_records_that_stood_at_one_place_are_two,
     the_same_record_in_two_groups_is_two_letters,
     one_that_would_fail_as_it_did_stays_open,
     a_letter_of_a_group_that_nobody_knows_here_stays_open,

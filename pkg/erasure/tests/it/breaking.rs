@@ -47,6 +47,10 @@ impl Log for Breaking {
         self.inner.delete_before(topic, partition, offset).await
     }
 
+    async fn start(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        self.inner.start(topic, partition).await
+    }
+
     async fn subscribe(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>, LogError> {
         self.inner.subscribe(group, topics).await
     }
