@@ -84,18 +84,37 @@ impl Parked {
 
 /// One record of one group is one row, however often it fails.
 pub(crate) fn id(group: &str, record: &Record) -> String {
-    format!("{group}/{}/{}/{}", record.topic, record.partition, record.origin().offset)
+    format!("{group}/{}", record.identity())
 }
 
-/// Keeps `failed` and forgets the rows `done`, in one transaction.
-pub(crate) async fn settle(db: &Db, failed: &[Parked], done: &[&str]) -> Result<(), sqlx::Error> {
-    if failed.is_empty() && done.is_empty() {
+/// Parks `new` records; one that is there already stays as it is.
+pub(crate) async fn insert(db: &Db, new: &[Parked]) -> Result<(), sqlx::Error> {
+    write(db, new, Conflict::Keep).await
+}
+
+/// What an operator decides goes over whatever is there, also over an attempt in hand.
+pub(crate) async fn replace(db: &Db, parked: &Parked) -> Result<(), sqlx::Error> {
+    write(db, std::slice::from_ref(parked), Conflict::Replace).await
+}
+
+#[derive(Clone, Copy)]
+enum Conflict {
+    Keep,
+    Replace,
+}
+
+async fn write(db: &Db, rows: &[Parked], conflict: Conflict) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
         return Ok(());
     }
     let mut tx = db.begin().await?;
-    for rows in bulk::chunks(failed) {
+    let (verb, clause) = match conflict {
+        Conflict::Keep => ("insert", tx.conn().or_ignore("id")),
+        Conflict::Replace => ("replace", String::new()),
+    };
+    for rows in bulk::chunks(rows) {
         on!(&mut tx.conn(), c => {
-            let mut query = QueryBuilder::new(format!("replace into parked_records ({COLUMNS}) "));
+            let mut query = QueryBuilder::new(format!("{verb} into parked_records ({COLUMNS}) "));
             query.push_values(rows, |mut row, parked| {
                 row.push_bind(parked.id.clone())
                     .push_bind(parked.consumer_group.clone())
@@ -106,9 +125,66 @@ pub(crate) async fn settle(db: &Db, failed: &[Parked], done: &[&str]) -> Result<
                     .push_bind(parked.first_failure_at)
                     .push_bind(parked.error.clone());
             });
+            query.push(&clause);
             query.build().execute(&mut *c).await.map(drop)
         })?;
     }
+    tx.commit().await
+}
+
+/// An attempt that failed, with the row as it was claimed for it.
+pub(crate) struct Attempt<'a> {
+    pub(crate) claimed: &'a Parked,
+    pub(crate) outcome: Parked,
+}
+
+/// Writes what became of `attempts`, each only while its claim holds: an operator may have decided otherwise meanwhile. The
+/// record is left alone, from which an erasure may have taken somebody.
+pub(crate) async fn conclude(db: &Db, attempts: &[Attempt<'_>]) -> Result<(), sqlx::Error> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    for Attempt { claimed, outcome } in attempts {
+        on!(&mut tx.conn(), c => {
+            sqlx::query(AssertSqlSafe(format!(
+                "update parked_records set state = ?, attempts = ?, next_attempt_at = ?, error = ? where {CLAIMED}",
+            )))
+            .bind(outcome.state.clone())
+            .bind(outcome.attempts)
+            .bind(outcome.next_attempt_at)
+            .bind(outcome.error.clone())
+            .bind(claimed.id.clone())
+            .bind(claimed.next_attempt_at)
+            .execute(&mut *c)
+            .await
+            .map(drop)
+        })?;
+    }
+    tx.commit().await
+}
+
+/// The record of `claimed` as its row has it now; none where the claim does not hold any more.
+pub(crate) async fn still_claimed(db: &Db, claimed: &Parked) -> Result<Option<Json<Record>>, sqlx::Error> {
+    let mut reader = db.read().await?;
+    on!(&mut reader.conn(), c => {
+        sqlx::query_scalar(AssertSqlSafe(format!("select record from parked_records where {CLAIMED}")))
+            .bind(claimed.id.clone())
+            .bind(claimed.next_attempt_at)
+            .fetch_optional(&mut *c)
+            .await
+    })
+}
+
+/// A claim is the time that the next attempt was put off to.
+const CLAIMED: &str = "id = ? and state = 'retry' and next_attempt_at = ?";
+
+/// Forgets the rows `done`, whatever they say by now: the effect is there, and the inbox knows it.
+pub(crate) async fn forget(db: &Db, done: &[&str]) -> Result<(), sqlx::Error> {
+    if done.is_empty() {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
     for ids in bulk::key_lists(done) {
         on!(&mut tx.conn(), c => {
             let mut query = QueryBuilder::new("delete from parked_records where id in ");
@@ -155,7 +231,7 @@ pub(crate) async fn counts(conn: &mut Conn<'_>, group: &str) -> Result<Vec<(Stri
 pub(crate) async fn claim(db: &Db, group: &str) -> Result<Vec<Parked>, sqlx::Error> {
     let mut tx = db.begin().await?;
     let lock = tx.conn().for_update();
-    let claimed: Vec<Parked> = on!(&mut tx.conn(), c => {
+    let mut claimed: Vec<Parked> = on!(&mut tx.conn(), c => {
         sqlx::query_as(AssertSqlSafe(format!(
             "select {COLUMNS} from parked_records where consumer_group = ? and state = 'retry' and next_attempt_at <= ? \
              order by next_attempt_at limit ?{lock}",
@@ -166,15 +242,17 @@ pub(crate) async fn claim(db: &Db, group: &str) -> Result<Vec<Parked>, sqlx::Err
         .fetch_all(&mut *c)
         .await
     })?;
+    let until = Timestamp::from(Timestamp::now().to_utc() + ATTEMPT_CLAIM);
     let ids: Vec<&str> = claimed.iter().map(|parked| parked.id.as_str()).collect();
     for ids in bulk::key_lists(&ids) {
         on!(&mut tx.conn(), c => {
             let mut query = QueryBuilder::new("update parked_records set next_attempt_at = ");
-            query.push_bind(Timestamp::from(Timestamp::now().to_utc() + ATTEMPT_CLAIM)).push(" where id in ");
+            query.push_bind(until).push(" where id in ");
             bulk::push_texts(&mut query, &ids);
             query.build().execute(&mut *c).await.map(drop)
         })?;
     }
     tx.commit().await?;
+    claimed.iter_mut().for_each(|parked| parked.next_attempt_at = Some(until));
     Ok(claimed)
 }

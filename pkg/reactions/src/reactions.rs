@@ -13,7 +13,7 @@ use esteira_telemetry::metrics::RETRIES;
 use futures::future::{join_all, try_join_all};
 
 use crate::dead;
-use crate::parked::{self, Parked};
+use crate::parked::{self, Attempt, Parked};
 
 /// What a service does about events of others.
 pub trait React: Service {
@@ -62,6 +62,14 @@ struct Work<'a> {
     before: Option<&'a Parked>,
 }
 
+/// A record that has failed, as it is to be parked.
+struct Failure<'a> {
+    /// The row as it was claimed for the attempt; none where the record came from the log.
+    before: Option<&'a Parked>,
+    parked: Parked,
+    class: ErrorClass,
+}
+
 impl<S: React> Reactions<S> {
     async fn react(&self, record: &Record) -> Result<Reaction, Unanswered> {
         let event = match self.topics.decode(&record.topic, record.value.as_deref()) {
@@ -89,8 +97,7 @@ impl<S: React> Reactions<S> {
         }
     }
 
-    /// Reacts to all of `work` and makes every failure durable. What has its answer is settled before an outage is told,
-    /// and what the line had no time for comes again without it, so that slow failures do not undo each other's progress.
+    /// Reacts to all of `work` and makes every failure durable. What has its answer is written before an outage is told, and what the line had no time for comes again without it, so that slow failures do not undo each other's progress.
     async fn react_to_all(&self, mut work: Vec<Work<'_>>) -> Result<(), Outage> {
         let started = Instant::now();
         while !work.is_empty() {
@@ -104,7 +111,7 @@ impl<S: React> Reactions<S> {
                     Err(Unanswered::Outage(reason)) => outage = Some(reason),
                 }
             }
-            self.settle(answered).await?;
+            self.write(answered).await?;
             if let Some(outage) = outage {
                 return Err(outage);
             }
@@ -117,8 +124,8 @@ impl<S: React> Reactions<S> {
     }
 
     /// Makes failures durable and forgets what is done.
-    async fn settle(&self, answered: Vec<(Work<'_>, Reaction)>) -> Result<(), Outage> {
-        let (mut done, mut failed) = (Vec::new(), Vec::new());
+    async fn write(&self, answered: Vec<(Work<'_>, Reaction)>) -> Result<(), Outage> {
+        let (mut done, mut failures) = (Vec::new(), Vec::new());
         for (Work { record, before }, reaction) in answered {
             let (parked, class) = match reaction {
                 Reaction::Done => {
@@ -133,24 +140,43 @@ impl<S: React> Reactions<S> {
                 }
                 Reaction::Contended => (Parked::contended(&self.group, record, before), ErrorClass::Failed),
             };
-            failed.push((parked, class, before.is_none()));
+            failures.push(Failure { before, parked, class });
         }
         // A record that comes again has its next attempt to come or is a dead letter: out of turn nothing counts.
-        let new = failed.iter().filter(|(_, _, is_new)| *is_new).map(|(parked, ..)| parked.id.clone());
-        let known = self.known(new.collect()).await?;
-        failed.retain(|(parked, _, is_new)| !is_new || !known.contains(&parked.id));
-        let (dead, retried): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(parked, ..)| parked.is_dead());
-        let rows = |of: Vec<(Parked, ErrorClass, bool)>| of.into_iter().map(|(parked, ..)| parked).collect();
+        let new = failures.iter().filter(|failure| failure.before.is_none());
+        let known = self.known(new.map(|failure| failure.parked.id.clone()).collect()).await?;
+        failures.retain(|failure| failure.before.is_some() || !known.contains(&failure.parked.id));
+        let (dead, retried): (Vec<_>, Vec<_>) =
+            failures.into_iter().partition(|failure| failure.parked.is_dead());
         RETRIES.add([&self.group], retried.len());
-        self.save(rows(retried), &done).await?;
+        self.keep(retried).await?;
+        parked::forget(&self.db, &done).await.map_err(|error| store(&error))?;
         // A row is dead only once its letter is in the queue.
-        let letters = dead.iter().map(|(parked, class, _)| dead::publish(self.log.as_ref(), parked, *class));
-        try_join_all(letters).await?;
-        self.save(rows(dead), &[]).await
+        let letters = try_join_all(dead.into_iter().map(|failure| self.bury(failure))).await?;
+        self.keep(letters.into_iter().flatten().collect()).await
     }
 
-    async fn save(&self, failed: Vec<Parked>, done: &[&str]) -> Result<(), Outage> {
-        parked::settle(&self.db, &failed, done).await.map_err(|error| store(&error))
+    async fn keep(&self, failures: Vec<Failure<'_>>) -> Result<(), Outage> {
+        let (mut new, mut attempts) = (Vec::new(), Vec::new());
+        for Failure { before, parked, .. } in failures {
+            match before {
+                None => new.push(parked),
+                Some(claimed) => attempts.push(Attempt { claimed, outcome: parked }),
+            }
+        }
+        parked::insert(&self.db, &new).await.map_err(|error| store(&error))?;
+        parked::conclude(&self.db, &attempts).await.map_err(|error| store(&error))
+    }
+
+    /// Publishes the dead letter of `failure`, unless an operator has decided otherwise meanwhile.
+    async fn bury<'a>(&self, mut failure: Failure<'a>) -> Result<Option<Failure<'a>>, Outage> {
+        if let Some(claimed) = failure.before {
+            let record = parked::still_claimed(&self.db, claimed).await.map_err(|error| store(&error))?;
+            let Some(record) = record else { return Ok(None) };
+            failure.parked.record = record;
+        }
+        dead::publish(self.log.as_ref(), &failure.parked, failure.class).await?;
+        Ok(Some(failure))
     }
 
     /// Those of `ids` that are parked or dead.

@@ -40,8 +40,8 @@ impl<S: React> ReactionStore<S> {
         tx.commit().await
     }
 
-    async fn save(&self, parked: &Parked) -> Result<(), Outage> {
-        parked::settle(&self.db, std::slice::from_ref(parked), &[]).await.map_err(|error| store(&error))
+    async fn replace(&self, parked: &Parked) -> Result<(), Outage> {
+        parked::replace(&self.db, parked).await.map_err(|error| store(&error))
     }
 }
 
@@ -79,7 +79,7 @@ impl<S: React> RetryStore for ReactionStore<S> {
 
     async fn redrive(&self, record: &Record) -> Result<(), RedriveError> {
         self.event_of(record).map_err(|error| RedriveError::Undecodable(error.to_string()))?;
-        Ok(self.save(&Parked::due(&self.group, record)).await?)
+        Ok(self.replace(&Parked::due(&self.group, record)).await?)
     }
 
     /// The row stays too: of a record that is no event there is nothing else to know it by.
@@ -89,7 +89,7 @@ impl<S: React> RetryStore for ReactionStore<S> {
         }
         let discarded =
             Parked { state: parked::DISCARDED.to_owned(), ..Parked::dead(&self.group, record, reason) };
-        self.save(&discarded).await
+        self.replace(&discarded).await
     }
 
     async fn preview(&self, record: &Record) -> Result<Preview, Outage> {

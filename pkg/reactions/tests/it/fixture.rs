@@ -7,14 +7,15 @@ use esteira_aggregate::{Executor, ExecutorSettings, SCHEMA as COMMANDS};
 use esteira_bus::{EmbeddedLog, Header, Log, Record, TopicSpec, original};
 use esteira_events::Topics;
 use esteira_reactions::{React, Reactions, SCHEMA};
-use esteira_sql::Db;
+use esteira_sql::schema::migrate;
+use esteira_sql::{Db, on};
 use esteira_telemetry::Health;
 use esteira_testkit::TestDb;
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::service::{Broken, Notes};
+use crate::service::{Broken, Notes, Pause};
 
 pub(crate) const TOPIC: &str = "order.deleted";
 
@@ -22,7 +23,8 @@ pub(crate) struct Fixture {
     pub(crate) store: TestDb,
     pub(crate) log: Arc<EmbeddedLog>,
     pub(crate) broken: Broken,
-    _directory: TempDir,
+    pub(crate) pause: Arc<Pause>,
+    directory: TempDir,
 }
 
 impl Fixture {
@@ -34,16 +36,28 @@ impl Fixture {
         let log = EmbeddedLog::open(&directory.path().join("log.db")).await.unwrap();
         let spec = |name| TopicSpec { name, partitions: 1, replication: -1, config: Vec::new() };
         log.create_topics(&[spec(TOPIC.to_owned()), spec(Topics::dead_letters(TOPIC))]).await.unwrap();
-        Self { store, log: Arc::new(log), broken: Broken::default(), _directory: directory }
+        Self { store, log: Arc::new(log), broken: Broken::default(), pause: Arc::default(), directory }
     }
 
     pub(crate) fn reactions(&self) -> Reactions<Notes> {
         self.reactions_on(&self.store.db, &self.store.db, Arc::clone(&self.log) as Arc<dyn Log>)
     }
 
+    /// Reactions whose commands go to a database of their own, so that one that waits holds up nobody who looks at what is
+    /// parked.
+    pub(crate) async fn reactions_apart(&self) -> Reactions<Notes> {
+        let commands = Db::sqlite(&self.directory.path().join("commands.db")).await.unwrap();
+        migrate(&commands, &[COMMANDS]).await.unwrap();
+        let mut tx = commands.begin().await.unwrap();
+        let table = "create table notes (order_id bigint not null)";
+        on!(&mut tx.conn(), c => sqlx::query(table).execute(&mut *c).await.map(drop)).unwrap();
+        tx.commit().await.unwrap();
+        self.reactions_on(&commands, &self.store.db, Arc::clone(&self.log) as Arc<dyn Log>)
+    }
+
     /// Reactions whose commands go to one pool, and what is parked to another.
     pub(crate) fn reactions_on(&self, commands: &Db, parked: &Db, log: Arc<dyn Log>) -> Reactions<Notes> {
-        let service = Arc::new(Notes { broken: Arc::clone(&self.broken) });
+        let service = Arc::new(Notes { broken: Arc::clone(&self.broken), pause: Arc::clone(&self.pause) });
         let settings = ExecutorSettings { batch_max: 16, queue: 64, workers: 2 };
         let stage = Health::new().stage("notes");
         let executor = Executor::start(service, commands.clone(), settings, Arc::new(Notify::new()), stage);
@@ -93,6 +107,12 @@ impl Fixture {
         let letters = self.log.read(&Topics::dead_letters(TOPIC), 0, 0, 100).await.unwrap();
         letters.into_iter().map(|letter| (original(&letter).unwrap(), letter)).collect()
     }
+}
+
+/// `record` after an erasure.
+pub(crate) fn scrubbed(record: &Record) -> Record {
+    let value = String::from_utf8(record.value.clone().unwrap()).unwrap();
+    Record { value: Some(value.replace("12:43:00", "00:00:00").into_bytes()), ..record.clone() }
 }
 
 /// The record of an event of `order`, at that offset.

@@ -116,17 +116,18 @@ async fn each_record_stands_for_itself(store: TestDb) {
     fixture.broken.lock().unwrap().insert(700);
     fixture.reactions().handle(&[garbage(3), record(700), garbage(4)]).await.unwrap();
     tools(&fixture).discard(&garbage(4), "garbage").await.unwrap();
-    let records: Vec<Record> = (0..=700).map(record).collect();
+    // Also from another record at its place.
+    let records: Vec<Record> = (0..=700).map(record).chain([garbage(3), garbage(4)]).collect();
     let standings = tools(&fixture).standing(&records).await.unwrap();
     assert_eq!(standings.len(), records.len());
-    for (offset, standing) in standings.into_iter().enumerate() {
-        let expected = match offset {
-            3 => Some(Standing::Dead),
-            4 => Some(Standing::Discarded),
+    for (number, standing) in standings.into_iter().enumerate() {
+        let expected = match number {
             700 => Some(Standing::Waiting),
+            701 => Some(Standing::Dead),
+            702 => Some(Standing::Discarded),
             _ => None,
         };
-        assert_eq!(standing, expected, "{offset}");
+        assert_eq!(standing, expected, "{number}");
     }
     // Another group's records are its own.
     let others = ReactionStore::<Notes>::new(fixture.store.db.clone(), Topics::default(), "other".to_owned());

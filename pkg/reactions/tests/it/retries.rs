@@ -117,6 +117,29 @@ async fn a_record_that_is_no_event_is_a_dead_letter_at_once_and_only_once(store:
     assert_eq!(fixture.notes().await, [1]);
 }
 
+/// The topic was made anew, and what is parked is from before.
+async fn a_record_at_the_place_of_another_one_that_is_dead_is_parked_beside_it(store: TestDb) {
+    let fixture = Fixture::new(store).await;
+    let reactions = fixture.reactions();
+    fixture.broken.lock().unwrap().extend([2, 3]);
+    let anew =
+        [Record { offset: 2, ..record(3) }, Record { timestamp_ms: Some(1_795_351_389_001), ..garbage(7) }];
+    reactions.handle(&[record(2), garbage(7)]).await.unwrap();
+    for _ in 0..5 {
+        fixture.let_time_pass().await;
+        reactions.tick().await.unwrap();
+    }
+    reactions.handle(&anew).await.unwrap();
+    let mut parked = fixture.parked().await;
+    parked.sort_unstable();
+    assert_eq!(parked, ["dead 1", "dead 1", "dead 6", "retry 1"]);
+    assert_eq!(fixture.dead_letters().await.len(), 3);
+    fixture.broken.lock().unwrap().clear();
+    fixture.let_time_pass().await;
+    reactions.tick().await.unwrap();
+    assert_eq!(fixture.notes().await, [3]);
+}
+
 async fn an_event_that_asks_for_nothing_leaves_nothing(store: TestDb) {
     let fixture = Fixture::new(store).await;
     let other = Record { topic: "order.paid".to_owned(), ..record(1) };
@@ -133,5 +156,6 @@ esteira_testkit::on_every_engine!(
     it_is_tried_again_after_1_2_4_8_and_16_seconds_and_then_a_dead_letter,
     of_two_processes_one_makes_the_last_attempt,
     a_record_that_is_no_event_is_a_dead_letter_at_once_and_only_once,
+    a_record_at_the_place_of_another_one_that_is_dead_is_parked_beside_it,
     an_event_that_asks_for_nothing_leaves_nothing,
 );

@@ -10,12 +10,32 @@ use esteira_events::{Event, EventType, Payload};
 use esteira_outbox::NewEvent;
 use esteira_reactions::React;
 use esteira_sql::{Conn, Timestamp, on};
+use tokio::sync::Notify;
 
 /// The orders whose note cannot be written.
 pub(crate) type Broken = Arc<Mutex<BTreeSet<i64>>>;
 
+/// The attempt at one order's note that waits until a test lets it go on.
+#[derive(Default)]
+pub(crate) struct Pause {
+    pub(crate) order: Mutex<Option<i64>>,
+    pub(crate) reached: Notify,
+    pub(crate) go: Notify,
+}
+
+impl Pause {
+    async fn at(&self, order: i64) {
+        let wanted = self.order.lock().unwrap().take_if(|wanted| *wanted == order).is_some();
+        if wanted {
+            self.reached.notify_one();
+            self.go.notified().await;
+        }
+    }
+}
+
 pub(crate) struct Notes {
     pub(crate) broken: Broken,
+    pub(crate) pause: Arc<Pause>,
 }
 
 /// Orders above this one are rejected by the domain.
@@ -51,6 +71,7 @@ impl Service for Notes {
 
     async fn write(&self, conn: &mut Conn<'_>, world: &mut Vec<i64>) -> Result<(), WriteError> {
         for order in world.iter() {
+            self.pause.at(*order).await;
             let broken = self.broken.lock().unwrap().contains(order);
             if broken && *order > SLOW_ABOVE {
                 tokio::time::sleep(SLOW).await;
