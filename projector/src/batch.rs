@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use esteira_bus::{ErrorClass, Outage};
 use esteira_events::AggregateKind;
 use esteira_sql::Timestamp;
@@ -12,7 +12,7 @@ use esteira_views::ViewsError;
 
 use crate::dead::away;
 use crate::gate::{self, Current, Verdict};
-use crate::incoming::{Incoming, Key, Pending, by_key};
+use crate::incoming::{Incoming, Key, Parked, Pending, by_key};
 use crate::parked::{ParkedEvent, ParkingPlace, State, forget};
 use crate::projector::Projector;
 use crate::store::{self, Change};
@@ -108,38 +108,55 @@ impl Projector {
         Ok(sort_out(folded, &stale, written, created))
     }
 
-    /// Parks early events durably, and failed ones with their next attempt; the last failure is a dead letter.
+    /// Parks early events durably, and failed ones with their next attempt; the last failure is a dead letter. One that came
+    /// again, out of turn, is neither an attempt nor a new event.
     async fn park(&self, left: &[(Incoming, Verdict)]) -> Result<(), ViewsError> {
         let now = Utc::now();
-        let settled = self.parking_place().settled(left).await?;
-        let mut writes = Vec::new();
+        let (mut waiting, mut failed, mut attempts) = (Vec::new(), Vec::new(), Vec::new());
         for (incoming, verdict) in left {
-            match verdict {
-                Verdict::Applied | Verdict::Skipped => {}
-                // It came again, out of turn: neither an attempt nor a new event.
-                Verdict::Failed(_) if settled.contains(&incoming.parked_id()) => {}
-                Verdict::Early if incoming.parked.as_ref().is_some_and(|parked| parked.waits) => {}
-                // Also one that was due for an attempt: its predecessor is to wake it.
-                Verdict::Early => writes.push(ParkedEvent::waiting(incoming, &self.group).upsert()?),
-                Verdict::Failed(error) => {
+            match (verdict, &incoming.parked) {
+                (Verdict::Applied | Verdict::Skipped, _) => {}
+                (Verdict::Early, None) => waiting.push(ParkedEvent::waiting(incoming, &self.group)),
+                (Verdict::Early, Some(taken)) if taken.waits => {}
+                // One that was due for an attempt: its predecessor is to wake it.
+                (Verdict::Early, Some(taken)) => {
+                    attempts.push((taken, ParkedEvent::waiting(incoming, &self.group)));
+                }
+                (Verdict::Failed(error), None) => {
+                    failed.push(ParkedEvent::failed(incoming, &self.group, error, now));
+                }
+                (Verdict::Failed(error), Some(taken)) => {
                     let parked = ParkedEvent::failed(incoming, &self.group, error, now);
-                    if parked.state == State::Retry {
-                        RETRIES.add([&self.group], 1);
-                    }
-                    if parked.state == State::Dead {
-                        let letter = self.publish_dead(&parked, ErrorClass::Failed, now).await;
-                        letter.map_err(|Outage(reason)| ViewsError::Unavailable(reason))?;
-                    }
-                    writes.push(parked.upsert()?);
+                    attempts.extend(self.buried(taken, parked, now).await?.map(|parked| (taken, parked)));
                 }
             }
         }
-        if !writes.is_empty() {
-            self.views.write(writes).await?;
-        }
-        Ok(())
+        let place = self.parking_place();
+        place.insert(&waiting).await?;
+        let retries = attempts.iter().filter(|(_, parked)| parked.state == State::Retry).count();
+        RETRIES.add([&self.group], place.insert(&failed).await? + retries);
+        place.conclude(&attempts).await
     }
 
+    /// A failed event, with its dead letter in the queue where no attempt is left; none where somebody has decided about it
+    /// meanwhile.
+    async fn buried(
+        &self,
+        taken: &Parked,
+        parked: ParkedEvent,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ParkedEvent>, ViewsError> {
+        if parked.state != State::Dead {
+            return Ok(Some(parked));
+        }
+        let Some(record) = self.parking_place().record_of(taken).await? else { return Ok(None) };
+        let parked = ParkedEvent { record, ..parked };
+        let letter = self.publish_dead(&parked, ErrorClass::Failed, now).await;
+        letter.map_err(|Outage(reason)| ViewsError::Unavailable(reason))?;
+        Ok(Some(parked))
+    }
+
+    /// Takes what views have by now out of the parking place, whatever was decided about it meanwhile.
     async fn forget(&self, done: &[String]) -> Result<(), ViewsError> {
         if done.is_empty() {
             return Ok(());

@@ -62,6 +62,8 @@ pub(crate) async fn compare(
 ) -> Result<Vec<Compared>, Outage> {
     let keys: Vec<Key> = folded.iter().map(|folded| folded.key).collect();
     let mut live = store::load_each(views, &keys).await.map_err(away)?;
+    let headless = folded.iter().flat_map(|folded| &folded.headless);
+    let mut kept = store::kept(views, headless).await.map_err(away)?;
     let users = users_of(views, &folded).await?;
     let products = keys.iter().filter(|(kind, _)| *kind == AggregateKind::Product).map(|(_, id)| *id);
     let stocks = stocks(store, &products.collect::<Vec<_>>()).await.map_err(store_away)?;
@@ -72,9 +74,9 @@ pub(crate) async fn compare(
             Some(Err(unreadable)) => (Current::default(), Some(unreadable)),
             None => (Current::default(), None),
         };
-        folded.go_on_from(&live);
+        folded.go_on_from(&live, kept.remove(&folded.key).unwrap_or_default());
         let Folded { key, current: mut expected, broken, bare, .. } = folded;
-        let untold = settle(&mut expected, &live, &users, bare);
+        let untold = fill_in(&mut expected, &live, &users, bare);
         take_stock(&mut expected, stocks.get(&key.1));
         compared.push(Compared { key, expected, live, unreadable, broken, untold });
     }
@@ -96,8 +98,8 @@ async fn users_of(views: &dyn Views, folded: &[Folded]) -> Result<BTreeMap<i64, 
     Ok(users)
 }
 
-/// Whether the view has unsequenced events that the history has not.
-fn settle(expected: &mut Current, live: &Current, users: &BTreeMap<i64, UserView>, bare: bool) -> bool {
+/// Fills in what only the view remembers; whether it has unsequenced events that the history has not.
+fn fill_in(expected: &mut Current, live: &Current, users: &BTreeMap<i64, UserView>, bare: bool) -> bool {
     let applied = live.view.clone().and_then(|mut view| view.applied().take()).unwrap_or_default();
     let Some(view) = &mut expected.view else { return false };
     let known: HashSet<&String> = view.applied().iter().flatten().chain(&expected.surplus).collect();

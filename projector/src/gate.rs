@@ -20,7 +20,7 @@ pub(crate) struct Current {
     /// The unsequenced events on hand that are kept beside the view.
     pub(crate) recalled: BTreeSet<String>,
     /// Unsequenced events that the view no longer has the ids of.
-    pub(crate) surplus: Vec<String>,
+    pub(crate) surplus: BTreeSet<String>,
 }
 
 /// What the gate says of one event.
@@ -93,7 +93,7 @@ fn unsequenced(current: &mut Current, event: &Event) -> Verdict {
     let event_id = event.meta.event_id.to_string();
     let Some(mut view) = current.view.clone() else { return Verdict::Early };
     let remembered = view.applied().as_ref().is_some_and(|applied| applied.contains(&event_id));
-    if remembered || current.recalled.contains(&event_id) {
+    if remembered || current.surplus.contains(&event_id) || current.recalled.contains(&event_id) {
         return Verdict::Skipped;
     }
     match project_ahead(Some(view), event) {

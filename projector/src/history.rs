@@ -71,12 +71,13 @@ impl Folded {
         self.step(event);
     }
 
-    /// Goes on from `live` where the history has no creation; a document without a version counts as created.
-    pub(crate) fn go_on_from(&mut self, live: &Current) {
+    /// Goes on from `live` where the history has no creation; a document without a version counts as created. `kept` are
+    /// unsequenced events that it has and no longer remembers.
+    pub(crate) fn go_on_from(&mut self, live: &Current, kept: BTreeSet<String>) {
         if self.headless.is_empty() || self.broken.is_some() {
             return;
         }
-        self.current = live.clone();
+        self.current = Current { recalled: kept, ..live.clone() };
         match &mut self.current.view {
             Some(view) => {
                 self.current.version = self.current.version.max(1);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use esteira_bus::Record;
 use esteira_events::{AggregateKind, Event};
+use esteira_sql::Timestamp;
 
 /// What an event happened to.
 pub(crate) type Key = (AggregateKind, i64);
@@ -23,6 +24,8 @@ pub(crate) struct Parked {
     pub(crate) id: String,
     /// For its predecessor or its document, and not for its next attempt.
     pub(crate) waits: bool,
+    /// When its next attempt is due, or which time this attempt has put it off to.
+    pub(crate) next_attempt_at: Option<Timestamp>,
     pub(crate) attempts: u32,
     pub(crate) first_failure_ms: Option<i64>,
 }

@@ -8,12 +8,12 @@ use esteira_bus::{Record, next_attempt};
 use esteira_events::{AggregateKind, Topics};
 use esteira_sql::Timestamp;
 use esteira_views::{
-    DocId, Document, Filter, PARKED, Query, Scalar, Sort, Views, ViewsError, Write, from_document,
+    DocId, Document, Fields, Filter, Guard, Outcome, PARKED, Query, Scalar, Sort, Views, ViewsError, Write,
+    from_document, to_document,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::gate::Verdict;
 use crate::incoming::{Incoming, Key, Parked, parked_id};
 
 /// The most events of one aggregate that one look takes out.
@@ -100,7 +100,7 @@ impl ParkedEvent {
     /// The record as one that nobody wants any more, at its own place.
     pub(crate) fn discarded(&self, reason: &str) -> Self {
         Self {
-            id: own_place(&self.record),
+            id: self.record.identity(),
             state: State::Discarded,
             next_attempt_at: None,
             error: Some(reason.to_owned()),
@@ -108,20 +108,28 @@ impl ParkedEvent {
         }
     }
 
+    /// Where nothing is parked under its id yet.
+    pub(crate) fn insert(&self) -> Result<Write, ViewsError> {
+        let Document { id, body } = to_document(self)?;
+        Ok(Write::Put { collection: &PARKED, id, guard: Guard::Absent, set: body })
+    }
+
+    /// In the place of whatever is there, as an operator decides.
     pub(crate) fn upsert(&self) -> Result<Write, ViewsError> {
-        let Document { id, mut body } = esteira_views::to_document(self)?;
+        let Document { id, mut body } = to_document(self)?;
         // A field that an earlier state had is removed, not kept.
-        let absent = [
-            ("next_attempt_at", self.next_attempt_at.is_none()),
-            ("first_failure_at", self.first_failure_at.is_none()),
-            ("error", self.error.is_none()),
-        ];
-        for (field, is_absent) in absent {
-            if is_absent {
-                body.insert(field.to_owned(), Value::Null);
-            }
+        for field in OF_AN_ATTEMPT {
+            body.entry(field).or_insert(Value::Null);
         }
         Ok(Write::Upsert { collection: &PARKED, id, set: body })
+    }
+
+    /// As what becomes of the event that was `taken` out, while nobody has decided otherwise about it. The record is left
+    /// alone, from which an erasure may have taken somebody.
+    fn conclusion(&self, taken: &Parked) -> Result<(Vec<Filter>, Fields), ViewsError> {
+        let mut body = to_document(self)?.body;
+        let of_attempt = |field: &str| (field.to_owned(), body.remove(field).unwrap_or(Value::Null));
+        Ok((taken.as_it_was(), OF_AN_ATTEMPT.into_iter().map(of_attempt).collect()))
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -138,6 +146,7 @@ impl ParkedEvent {
         let parked = Parked {
             id: self.id,
             waits: self.state == State::Waiting,
+            next_attempt_at: self.next_attempt_at,
             attempts: self.attempts,
             first_failure_ms: self.first_failure_at.map(Timestamp::as_millis),
         };
@@ -145,9 +154,19 @@ impl ParkedEvent {
     }
 }
 
-/// The parked id of a record that has no place in a sequence, or whose place another one has.
-pub(crate) fn own_place(record: &Record) -> String {
-    format!("{}:{}:{}", record.topic, record.partition, record.origin().offset)
+/// The fields that say what became of an event so far.
+const OF_AN_ATTEMPT: [&str; 5] = ["state", "attempts", "next_attempt_at", "first_failure_at", "error"];
+
+impl Parked {
+    /// Finds its document while that is as it was taken out.
+    fn as_it_was(&self) -> Vec<Filter> {
+        let due = match self.next_attempt_at {
+            Some(at) => Filter::eq("next_attempt_at", at.to_utc()),
+            None => Filter::Missing("next_attempt_at".to_owned()),
+        };
+        let state = if self.waits { "waiting" } else { "retry" };
+        vec![Filter::eq("_id", self.id.as_str()), Filter::eq("state", state), due]
+    }
 }
 
 /// Takes a document out of the parking place.
@@ -205,27 +224,69 @@ impl ParkingPlace<'_> {
         Ok(self.incoming(found))
     }
 
-    /// Of the failed events in `left` that come from the log, the parked ids of those that have an attempt to come or
-    /// are dead letters already.
-    pub(crate) async fn settled(&self, left: &[(Incoming, Verdict)]) -> Result<BTreeSet<String>, ViewsError> {
-        let failed: BTreeMap<String, &Incoming> = left
-            .iter()
-            .filter(|(incoming, verdict)| matches!(verdict, Verdict::Failed(_)) && incoming.parked.is_none())
-            .map(|(incoming, _)| (incoming.parked_id(), incoming))
-            .collect();
-        let ids: Vec<DocId> = failed.keys().cloned().map(DocId::Text).collect();
-        let mut settled = BTreeSet::new();
+    /// Parks `new` events; how many of them are new indeed. One that is parked already stays as it is. Only a dead letter of
+    /// another record makes room: it waits for nothing.
+    pub(crate) async fn insert(&self, new: &[ParkedEvent]) -> Result<usize, ViewsError> {
+        let refused = self.try_insert(new.iter().collect()).await?;
+        let inserted = new.len() - refused.len();
+        let room = self.make_room(&refused).await?;
+        let again: Vec<&ParkedEvent> = refused.into_iter().filter(|new| room.contains(&new.id)).collect();
+        let count = again.len();
+        Ok(inserted + count - self.try_insert(again).await?.len())
+    }
+
+    /// Those of `new` whose place is taken.
+    async fn try_insert<'p>(&self, new: Vec<&'p ParkedEvent>) -> Result<Vec<&'p ParkedEvent>, ViewsError> {
+        if new.is_empty() {
+            return Ok(new);
+        }
+        let writes = new.iter().map(|parked| parked.insert()).collect::<Result<_, _>>()?;
+        let outcomes = self.views.write(writes).await?;
+        let refused = new.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Stale);
+        Ok(refused.map(|(parked, _)| parked).collect())
+    }
+
+    /// Moves dead letters of other records out of the way of `new`, each to the place of its own record; the ids that are free
+    /// now.
+    async fn make_room(&self, new: &[&ParkedEvent]) -> Result<BTreeSet<String>, ViewsError> {
+        let values: BTreeMap<&str, &Option<Vec<u8>>> =
+            new.iter().map(|parked| (parked.id.as_str(), &parked.record.value)).collect();
+        let ids: Vec<DocId> = values.keys().map(|id| DocId::from(*id)).collect();
+        let mut free = BTreeSet::new();
         if ids.is_empty() {
-            return Ok(settled);
+            return Ok(free);
         }
         for document in self.views.get(&PARKED, &ids).await? {
-            let parked: ParkedEvent = from_document(document)?;
-            let same = failed.get(&parked.id).is_some_and(|new| new.record.value == parked.record.value);
-            if same && parked.state != State::Waiting {
-                settled.insert(parked.id);
+            let there: ParkedEvent = from_document(document)?;
+            let is_other = values.get(there.id.as_str()).is_some_and(|value| **value != there.record.value);
+            if there.state != State::Dead || !is_other {
+                continue;
             }
+            let aside = ParkedEvent { id: there.record.identity(), ..there.clone() };
+            self.views.write(vec![aside.insert()?]).await?;
+            let dead = [Filter::eq("_id", there.id.as_str()), Filter::eq("state", "dead")];
+            self.views.delete_where(&PARKED, &dead).await?;
+            free.insert(there.id);
         }
-        Ok(settled)
+        Ok(free)
+    }
+
+    /// Writes what became of `attempts`, each an event as it was taken out and as it is to be parked.
+    pub(crate) async fn conclude(&self, attempts: &[(&Parked, ParkedEvent)]) -> Result<(), ViewsError> {
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        let updates = attempts.iter().map(|(taken, parked)| parked.conclusion(taken));
+        let updates = updates.collect::<Result<_, _>>()?;
+        self.views.update_where(&PARKED, updates).await.map(drop)
+    }
+
+    /// The record of an event that was `taken` out as its document has it now; none where somebody has decided otherwise.
+    pub(crate) async fn record_of(&self, taken: &Parked) -> Result<Option<Record>, ViewsError> {
+        let filters = taken.as_it_was();
+        let query = Query { filters, sort: Sort::ascending("_id"), after: None, limit: 1 };
+        let found = self.views.find(&PARKED, &query).await?.pop();
+        found.map(|document| from_document::<ParkedEvent>(document).map(|parked| parked.record)).transpose()
     }
 
     /// Failed events whose next attempt is due.
@@ -238,24 +299,23 @@ impl ParkingPlace<'_> {
         let query = Query { filters, sort: Sort::ascending("next_attempt_at"), after: None, limit };
         let mut claimed = Vec::new();
         for parked in self.due(self.views.find(&PARKED, &query).await?) {
-            if self.claim(&parked).await? {
-                claimed.push(parked);
-            }
+            claimed.extend(self.claim(parked).await?);
         }
         Ok(self.incoming(claimed))
     }
 
     /// Takes a failed event for this process: its next attempt is put off, so that no other process makes the same.
-    async fn claim(&self, parked: &ParkedEvent) -> Result<bool, ViewsError> {
-        let Some(due) = parked.next_attempt_at else { return Ok(true) };
+    async fn claim(&self, parked: ParkedEvent) -> Result<Option<ParkedEvent>, ViewsError> {
+        let Some(due) = parked.next_attempt_at else { return Ok(Some(parked)) };
         let filters = vec![
             Filter::eq("_id", parked.id.as_str()),
             Filter::eq("state", "retry"),
             Filter::eq("next_attempt_at", due.to_utc()),
         ];
-        let later = Value::from(Timestamp::from(Utc::now() + ATTEMPT_CLAIM).to_string());
-        let set = [("next_attempt_at".to_owned(), later)].into_iter().collect();
-        Ok(self.views.update_where(&PARKED, vec![(filters, set)]).await? == 1)
+        let until = Timestamp::from(Utc::now() + ATTEMPT_CLAIM);
+        let set = [("next_attempt_at".to_owned(), Value::from(until.to_string()))].into_iter().collect();
+        let won = self.views.update_where(&PARKED, vec![(filters, set)]).await? == 1;
+        Ok(won.then_some(ParkedEvent { next_attempt_at: Some(until), ..parked }))
     }
 
     /// A page of the waiting events by `_id`, and the `_id` to go on after.

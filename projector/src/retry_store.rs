@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::dead::away;
 use crate::gate::{self, Verdict};
 use crate::incoming::{Incoming, by_key};
-use crate::parked::{ParkedEvent, State, forget, own_place};
+use crate::parked::{ParkedEvent, State, forget};
 use crate::projections::View;
 use crate::projector::{Projector, TOPICS};
 use crate::{enrich, store};
@@ -27,7 +27,7 @@ impl Projector {
 
     /// Where `record` may be parked: as its event, as one that could not be decoded, or at its own place.
     fn places(&self, record: &Record) -> Vec<String> {
-        let mut places = Vec::from([self.undecodable_parked(record, "").id, own_place(record)]);
+        let mut places = Vec::from([self.undecodable_parked(record, "").id, record.identity()]);
         if let Ok(event) = self.event_of(record) {
             places.push(Incoming::new(event, record.clone()).parked_id());
         }
@@ -59,11 +59,12 @@ impl Projector {
         parked: &'a BTreeMap<String, ParkedEvent>,
     ) -> Option<&'a ParkedEvent> {
         let places = self.places(record);
-        let same =
+        let found = || places.iter().filter_map(|place| parked.get(place));
+        let equal =
             |other: &&ParkedEvent| other.record.topic == record.topic && other.record.value == record.value;
-        let found = || places.iter().filter_map(|place| parked.get(place)).filter(same);
-        // A record that the dispatcher sent twice has another position; of two that are equal each is itself.
-        found().find(|other| other.record.origin() == record.origin()).or_else(|| found().next())
+        // A record that the dispatcher sent twice has another position; of two that are equal each is itself. And the value
+        // of one may be without a person's data already.
+        found().find(|other| other.record.identity() == record.identity()).or_else(|| found().find(equal))
     }
 
     /// An event that changes nothing, in the place of one that was given up.
@@ -115,23 +116,26 @@ impl RetryStore for Projector {
         let again = ParkedEvent::due(&incoming, &self.group);
         let parked = self.parked(std::slice::from_ref(record)).await.map_err(away)?;
         let same = self.same(record, &parked);
-        let is_same = |other: &ParkedEvent| same.is_some_and(|same| same.id == other.id);
-        // A dead one waits for nothing, and is in its queue.
-        let waits = |other: &&ParkedEvent| !is_same(other) && other.state != State::Dead;
-        if let Some(other) = parked.get(&again.id).filter(waits) {
-            return Err(RedriveError::Taken(own_place(&other.record)));
+        if same.is_some_and(|same| same.id == again.id) {
+            self.views.write(vec![again.upsert().map_err(away)?]).await.map_err(away)?;
+            return Ok(());
         }
-        // It may stand elsewhere, from when it could not be decoded.
-        let elsewhere = same.filter(|parked| parked.id != again.id);
-        let mut writes = vec![again.upsert().map_err(away)?];
-        writes.extend(elsewhere.map(|parked| forget(parked.id.as_str())));
-        self.views.write(writes).await.map_err(away)?;
+        if self.parking_place().insert(std::slice::from_ref(&again)).await.map_err(away)? == 0 {
+            let place = parked.get(&again.id).map_or(again.id, |other| other.record.place());
+            return Err(RedriveError::Taken(place));
+        }
+        // It stood elsewhere, from when it could not be decoded.
+        if let Some(elsewhere) = same {
+            self.views.write(vec![forget(elsewhere.id.as_str())]).await.map_err(away)?;
+        }
         Ok(())
     }
 
     async fn discard(&self, record: &Record, reason: &str) -> Result<(), Outage> {
         let parked = self.parked(std::slice::from_ref(record)).await.map_err(away)?;
         let Some(parked) = self.same(record, &parked) else { return Ok(()) };
+        let value = record.value.clone();
+        let parked = &ParkedEvent { record: Record { value, ..parked.record.clone() }, ..parked.clone() };
         let waiting = self.in_place_of(parked, reason).map(|it| ParkedEvent::waiting(&it, &self.group));
         let place = match waiting {
             Some(waiting) if waiting.id == parked.id => waiting.upsert().map_err(away)?,

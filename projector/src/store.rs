@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use esteira_events::AggregateKind;
+use esteira_events::{AggregateKind, Event};
 use esteira_sql::Timestamp;
 use esteira_views::{
     APPLIED, DocId, Guard, Outcome, TOMBSTONES, Tombstone, Views, ViewsError, Write, from_document,
@@ -12,8 +12,11 @@ use esteira_views::{
 use serde_json::Value;
 
 use crate::gate::Current;
-use crate::incoming::{Incoming, Key, Pending};
+use crate::incoming::{Key, Pending};
 use crate::projections::{View, collection};
+
+/// Ids looked up at once.
+const LOOKED_UP: usize = 1_000;
 
 /// The views and tombstones of `keys`; every key has an entry.
 pub(crate) async fn load(views: &dyn Views, keys: &[Key]) -> Result<BTreeMap<Key, Current>, ViewsError> {
@@ -80,24 +83,35 @@ pub(crate) async fn load_for(
 ) -> Result<BTreeMap<Key, Current>, ViewsError> {
     let keys: Vec<Key> = pending.keys().copied().collect();
     let mut loaded = load(views, &keys).await?;
-    // After the views, for what a view forgets is kept before it does.
-    let unsequenced = pending.values().flatten().filter(|incoming| incoming.event.sequence().is_none());
-    let keys: HashMap<DocId, Key> = unsequenced.map(|incoming| (mark(incoming), incoming.key())).collect();
-    let ids: Vec<DocId> = keys.keys().cloned().collect();
-    if ids.is_empty() {
-        return Ok(loaded);
-    }
-    for document in views.get(&APPLIED, &ids).await? {
-        let current = keys.get(&document.id).and_then(|key| loaded.get_mut(key));
-        if let (DocId::Text(event_id), Some(current)) = (document.id, current) {
-            current.recalled.insert(event_id);
+    let events = pending.values().flatten().map(|incoming| &incoming.event);
+    for (key, event_ids) in kept(views, events).await? {
+        if let Some(current) = loaded.get_mut(&key) {
+            current.recalled = event_ids;
         }
     }
     Ok(loaded)
 }
 
-fn mark(incoming: &Incoming) -> DocId {
-    DocId::Text(incoming.event.meta.event_id.to_string())
+/// The ids of those of the unsequenced `events` that are kept beside the views. To be asked after the views are loaded, for
+/// what a view forgets is kept before it does.
+pub(crate) async fn kept<'e>(
+    views: &dyn Views,
+    events: impl Iterator<Item = &'e Event>,
+) -> Result<BTreeMap<Key, BTreeSet<String>>, ViewsError> {
+    let unsequenced = events.filter(|event| event.sequence().is_none());
+    let keys: HashMap<DocId, Key> = unsequenced
+        .map(|event| (event.meta.event_id.to_string().into(), (event.aggregate(), event.aggregate_id())))
+        .collect();
+    let ids: Vec<DocId> = keys.keys().cloned().collect();
+    let mut kept = BTreeMap::<Key, BTreeSet<String>>::new();
+    for ids in ids.chunks(LOOKED_UP) {
+        for document in views.get(&APPLIED, ids).await? {
+            if let (Some(key), DocId::Text(event_id)) = (keys.get(&document.id), document.id) {
+                kept.entry(*key).or_default().insert(event_id);
+            }
+        }
+    }
+    Ok(kept)
 }
 
 /// Keeps beside the views that the unsequenced event `event_id` of `key` has been applied, or never is to be.

@@ -77,7 +77,7 @@ impl Projector {
                 verified.aggregates += folded.len() as u64;
                 let compared = compare(store, self.views.as_ref(), folded).await?;
                 let suspects = keys(&self.suspects(store, kind, &compared).await?);
-                self.settle(store, kind, suspects, repair, &mut verified).await?;
+                self.look_until_they_agree(store, kind, suspects, repair, &mut verified).await?;
                 each(&verified);
             }
         }
@@ -86,7 +86,7 @@ impl Projector {
     }
 
     /// Looks at `suspects` again until they agree or have had their time; what is left then is repaired, or a difference.
-    async fn settle(
+    async fn look_until_they_agree(
         &self,
         store: &Db,
         kind: AggregateKind,
@@ -205,12 +205,11 @@ impl Projector {
         let described = self.log.describe().await?;
         for event_type in EventType::ALL {
             let topic = self.topics.name(event_type);
-            let present = self.ids_in(&topic, described.partitions(&topic)).await?;
-            let starts = self.starts(&topic).await?;
+            let present = self.present_in(&topic, described.partitions(&topic)).await?;
             for row in expected.iter().filter(|row| row.event_type == event_type.as_str()) {
                 verified.read += 1;
-                let missing = row.event_id.parse().is_ok_and(|id: Uuid| !present.contains(&id));
-                if missing && !was_let_go(row, &starts) {
+                let missing = row.event_id.parse().is_ok_and(|id: Uuid| !present.ids.contains(&id));
+                if missing && !present.has_let_go_of(row) {
                     let expected = format!("{} in {event_type}", row.event_id);
                     let of = format!("outbox row {}", row.id);
                     let found = "nothing, though it is marked as published".to_owned();
@@ -222,28 +221,66 @@ impl Projector {
         Ok(())
     }
 
-    /// The oldest offset that each partition of `topic` still has.
-    async fn starts(&self, topic: &str) -> Result<HashMap<i32, i64>, Outage> {
-        let partitions = self.log.lag(&self.group, &[topic]).await?;
-        Ok(partitions.into_iter().map(|it| (it.partition, it.start)).collect())
-    }
-
-    /// The ids of the events in a topic.
-    async fn ids_in(&self, topic: &str, partitions: i32) -> Result<HashSet<Uuid>, Outage> {
-        let mut ids = HashSet::new();
+    /// What a topic has.
+    async fn present_in(&self, topic: &str, partitions: i32) -> Result<Present, Outage> {
+        let mut present = Present::default();
         for partition in 0..partitions {
-            let keep = |record: Record| ids.extend(record.value.as_deref().and_then(event_id));
+            let mut kept = Kept::default();
+            let keep = |record: Record| {
+                present.ids.extend(record.value.as_deref().and_then(event_id));
+                if record.is_copy() {
+                    kept.add_copy(record.origin().offset);
+                }
+            };
             scan(self.log.as_ref(), topic, partition, keep).await?;
+            kept.start = self.log.start(topic, partition).await?;
+            present.partitions.insert(partition, kept);
         }
-        Ok(ids)
+        Ok(present)
     }
 }
 
-/// Whether the topic's retention may have taken what `row` tells. Go does not say where it published.
-fn was_let_go(row: &Published, starts: &HashMap<i32, i64>) -> bool {
-    match (row.partition, row.offset) {
-        (Some(partition), Some(offset)) => starts.get(&partition).is_some_and(|start| offset < *start),
-        _ => starts.values().any(|start| *start > 0),
+#[derive(Debug, Default)]
+struct Present {
+    /// The ids of its events.
+    ids: HashSet<Uuid>,
+    partitions: HashMap<i32, Kept>,
+}
+
+impl Present {
+    /// Whether the topic's retention may have taken what `row` tells. Go does not say where it published.
+    fn has_let_go_of(&self, row: &Published) -> bool {
+        match (row.partition, row.offset) {
+            (Some(partition), Some(offset)) => {
+                self.partitions.get(&partition).is_some_and(|kept| kept.has_let_go_of(offset))
+            }
+            _ => self.partitions.values().any(Kept::has_let_go),
+        }
+    }
+}
+
+/// How far back a partition goes. What an erasure deletes it has published again, so that nothing is missing for that.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The oldest offset that can still be read.
+    start: i64,
+    /// The first and the last place where records stood that were published again.
+    copied: Option<(i64, i64)>,
+}
+
+impl Kept {
+    fn add_copy(&mut self, origin: i64) {
+        let (first, last) = self.copied.unwrap_or((origin, origin));
+        self.copied = Some((first.min(origin), last.max(origin)));
+    }
+
+    fn has_let_go(&self) -> bool {
+        self.copied.map_or(self.start, |(first, _)| first) > 0
+    }
+
+    fn has_let_go_of(&self, offset: i64) -> bool {
+        let was_copied = self.copied.is_some_and(|(first, last)| (first..=last).contains(&offset));
+        offset < self.start && !was_copied
     }
 }
 

@@ -39,7 +39,7 @@ async fn trace(platform: &Platform, order: &Receipt) -> Value {
 }
 
 /// Each event has come to its end.
-async fn settled(platform: &Platform, order: &Receipt) {
+async fn all_applied(platform: &Platform, order: &Receipt) {
     eventually("the order's events are applied", || async {
         let journey = trace(platform, order).await;
         let events = journey["events"].as_array().unwrap().clone();
@@ -50,7 +50,7 @@ async fn settled(platform: &Platform, order: &Receipt) {
 
 async fn the_tools_work(mut platform: Platform) {
     let order = an_order(&platform).await;
-    settled(&platform, &order).await;
+    all_applied(&platform, &order).await;
     let journey = trace(&platform, &order).await;
     assert_eq!(
         (journey["status"].as_str(), journey["version"].as_i64()),
@@ -106,7 +106,7 @@ async fn the_tools_work_beside_many_processes_on_servers() {
 async fn a_row_that_cannot_be_published_is_skipped(mut platform: Platform) {
     let shop = Shop::new(platform.ports);
     let order = an_order(&platform).await;
-    settled(&platform, &order).await;
+    all_applied(&platform, &order).await;
     let db = platform.db().await;
     let mut tx = db.begin().await.unwrap();
     esteira_sql::on!(&mut tx.conn(), c => {

@@ -97,9 +97,8 @@ impl Record {
         struct Identified {
             event_id: Uuid,
         }
-        let in_value = || serde_json::from_slice::<Identified>(self.value.as_deref()?).ok();
-        let in_header = self.header("ce_id").and_then(|id| id.parse().ok());
-        in_header.or_else(|| in_value().map(|event| event.event_id))
+        let event = self.value.as_deref().and_then(|value| serde_json::from_slice::<Identified>(value).ok());
+        event.map(|event| event.event_id).or_else(|| self.header("ce_id")?.parse().ok())
     }
 
     /// Whether the record was published again.

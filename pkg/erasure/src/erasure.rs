@@ -266,7 +266,7 @@ impl Work<'_> {
         let db = &self.of.db;
         let waiting = outbox::erase(db, &self.people, Rows::Waiting, self.dry).await?;
         self.erased.events += waiting.changed + tables::erase_skipped(db, &self.people, self.dry).await?;
-        if !self.dry && !outbox::settled(db, &waiting.rows).await? {
+        if !self.dry && !outbox::out_of_hand(db, &waiting.rows).await? {
             return Err(ErasureError::Unpublished(self.names()));
         }
         self.erased.answers += tables::erase_answers(db, &self.people, self.dry).await?;

@@ -187,7 +187,7 @@ async fn rewrite_together(db: &Db, people: &People, ids: &[i64]) -> Result<(), s
 
 /// Waits until no dispatcher can have an older state of `rows` in hand: each is published, or held back until it is read
 /// again, or there is no dispatcher at work. False where that takes too long.
-pub(crate) async fn settled(db: &Db, rows: &[i64]) -> Result<bool, sqlx::Error> {
+pub(crate) async fn out_of_hand(db: &Db, rows: &[i64]) -> Result<bool, sqlx::Error> {
     let started = Instant::now();
     while in_hand(db, rows).await? > 0 {
         // Whoever takes the lease reads the rows anew, and its last owner sends nothing more.

@@ -7,7 +7,7 @@ use esteira_events::Topics;
 use esteira_projector::{GROUP, Projector};
 use esteira_views::PARKED;
 
-use crate::events::{made, user_created, user_updated};
+use crate::events::{made, user_created, user_deleted, user_updated};
 use crate::fixture::Fixture;
 use crate::hooks::{Hooked, Method};
 
@@ -61,6 +61,27 @@ async fn a_broken_copy_does_not_take_the_place_of_the_event_that_waits(fixture: 
     assert_eq!(fixture.user(1).await.unwrap().version, 3);
 }
 
+/// As when the topics were lost and everything is published again: its place in the sequence is long taken.
+async fn a_broken_record_that_the_view_is_past_is_no_dead_letter(fixture: Fixture) {
+    fixture.handle(&[made(1, user_created(1, "ana")), made(2, user_updated(1, "eva"))]).await;
+    fixture.handle(&[garbage(5, "1", Some("2"))]).await;
+    assert_eq!(fixture.dead_letters("user.updated").await, []);
+    assert_eq!(fixture.parked().await, []);
+    // Neither does a later one count as past, nor one that tells no aggregate or no sequence.
+    let others = [
+        garbage(6, "1", Some("3")),
+        garbage(7, "9", Some("1")),
+        garbage(8, "1", None),
+        garbage(9, "x", Some("1")),
+    ];
+    fixture.handle(&others).await;
+    assert_eq!(fixture.dead_letters("user.updated").await.len(), 4);
+    // Nothing follows a deletion, and its tombstone tells how far it came.
+    fixture.handle(&[made(1, user_created(2, "ida")), made(2, user_deleted(2))]).await;
+    fixture.handle(&[garbage(10, "2", Some("2"))]).await;
+    assert_eq!(fixture.dead_letters("user.updated").await.len(), 4);
+}
+
 async fn a_crash_after_the_letter_loses_nothing(fixture: Fixture) {
     let records = [garbage(5, "1", None), made(1, user_created(1, "ana"))];
     let dying = Hooked::failing_once(&fixture.views, |call| call.is(Method::Write, &PARKED));
@@ -88,6 +109,7 @@ crate::on_every_engine!(
     a_record_that_is_no_event_is_a_dead_letter_at_once_and_only_once,
     what_follows_an_undecodable_event_of_a_known_aggregate_waits_behind_it,
     a_broken_copy_does_not_take_the_place_of_the_event_that_waits,
+    a_broken_record_that_the_view_is_past_is_no_dead_letter,
     a_crash_after_the_letter_loses_nothing,
     while_the_dead_letter_queue_cannot_be_written_nothing_goes_on,
 );

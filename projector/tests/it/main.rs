@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod claims;
 mod dead_letters;
 mod deletes;
 mod events;
@@ -18,9 +19,9 @@ mod rebuild_races;
 mod redrive;
 mod restarts;
 mod retries;
-
 mod takeover;
 mod unsequenced;
+mod verify_log;
 
 /// Runs each test of a module once per views store.
 macro_rules! on_every_engine {

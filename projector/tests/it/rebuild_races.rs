@@ -12,7 +12,8 @@ use esteira_views::{APPLIED, DocId, Document, Fields, PRODUCTS, TOMBSTONES, USER
 use serde_json::{Value, json};
 
 use crate::events::{
-    event, made, moved, new_record, product_created, record, user_created, user_deleted, user_updated,
+    event, made, moved, new_record, product_created, product_updated, record, user_created, user_deleted,
+    user_updated,
 };
 use crate::fixture::Fixture;
 use crate::hooks::{Action, Hooked, Method};
@@ -121,6 +122,22 @@ async fn a_repair_after_a_take_over_keeps_the_stock_of_the_table(fixture: Fixtur
     assert_eq!(stock(&fixture).await, 4);
     fixture.projector().verify(fixture.store.as_ref().unwrap(), true, |_| {}).await.unwrap();
     assert_eq!(stock(&fixture).await, 4, "verify --repair took the table's stock back");
+}
+
+/// More of them than the view's document remembers.
+async fn a_history_without_its_creation_and_with_many_events_of_go_gives_what_the_view_has(fixture: Fixture) {
+    let fixture = fixture.with_outbox().await;
+    let mut history: Vec<Event> = (0..600).map(|_| event(0, reserved(1))).collect();
+    history.push(event(2, product_updated(1, 300)));
+    history.extend((0..600).map(|_| event(0, reserved(1))).collect::<Vec<_>>());
+    fixture.handle(&[made(1, product_created(1, 9_000))]).await;
+    for events in history.chunks(100) {
+        fixture.handle(&events.iter().map(record).collect::<Vec<_>>()).await;
+    }
+    let before = stock(&fixture).await;
+    fixture.outbox(&history).await;
+    let rebuilt = rebuild(&fixture).await;
+    assert_eq!((rebuilt.replaced, rebuilt.broken, stock(&fixture).await), (0, Vec::new(), before));
 }
 
 /// Deleted by an event that the history does not have (yet).
@@ -370,6 +387,7 @@ const USER_ROW: &str = "insert into users (id, name, email, created_at, version)
      values (1, 'ana', 'ana@example.com', '2026-11-22T12:43:09.055Z', 1)";
 
 crate::on_every_engine!(
+    a_history_without_its_creation_and_with_many_events_of_go_gives_what_the_view_has,
     a_go_event_that_arrives_during_a_rebuild_is_kept,
     a_go_event_that_arrives_during_a_verification_is_kept,
     a_rebuild_after_a_take_over_keeps_the_stock_of_the_table,

@@ -45,7 +45,7 @@ impl Producer {
     pub(super) async fn publish(&self, records: &[Placed]) -> Vec<Answer> {
         let client = self.client();
         let sent = send_all(&client, records).await;
-        let outcomes = join_all(sent.into_iter().map(settle)).await;
+        let outcomes = join_all(sent.into_iter().map(outcome_of)).await;
         let mut answers = Vec::with_capacity(records.len());
         for (record, outcome) in records.iter().zip(outcomes) {
             answers.push(match outcome {
@@ -81,7 +81,7 @@ fn worth_sending_alone(record: &Placed, error: &KafkaError) -> bool {
 }
 
 async fn send_alone(client: &Client, record: &Placed) -> Answer {
-    match settle(send(client, record).await).await {
+    match outcome_of(send(client, record).await).await {
         Outcome::Done(answer) => answer,
         Outcome::Failed(error) => Err(publish_error(&error)),
     }
@@ -128,7 +128,7 @@ enum Outcome {
     Failed(KafkaError),
 }
 
-async fn settle(sent: Sent) -> Outcome {
+async fn outcome_of(sent: Sent) -> Outcome {
     match sent {
         Sent::Refused(error) => Outcome::Done(Err(error)),
         Sent::Underway(delivery) => match delivery.await {
