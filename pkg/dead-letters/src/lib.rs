@@ -1,7 +1,8 @@
 //! Dead letters as operators see them.
 //!
-//! A queue is never rewritten: what became of a letter is told by the retry store of the group that gave it up, and by
-//! the decisions that are kept here. A redrive goes to that store and not to the topic, where it would hit every group.
+//! No queue is rewritten for what became of a letter: the retry store of the group that gave it up tells that, and the
+//! decisions that are kept here. A redrive goes to that store and not to the topic, where it would hit every group. An
+//! erasure does rewrite queues: what was handed in from before is handed in again as its queue has it then.
 
 mod decisions;
 mod letters;

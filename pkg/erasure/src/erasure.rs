@@ -275,7 +275,8 @@ impl Work<'_> {
         let letters = self.log(each).await?;
         self.erased.decisions += tables::erase_decisions(db, &self.people, &letters, self.dry).await?;
         if !self.dry {
-            // Whatever consumers had in hand is in the retry stores and views now.
+            // Whatever consumers had in hand is in the retry stores and views now, and so is each letter that was handed in
+            // before its queue was cut; whoever does that later sees the cut.
             self.parked().await?;
         }
         self.erased.documents += views::erase(self.of.views.as_ref(), &self.people, self.dry).await?;
