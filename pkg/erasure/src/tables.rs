@@ -60,10 +60,8 @@ const SNAPSHOT: &str = "/done/state";
 /// A user as a command left it, and the id, which stands outside.
 fn take_snapshot(answer: &mut Value) -> Option<(Value, Map<String, Value>)> {
     let id = answer.pointer("/done/id")?.clone();
-    match answer.pointer_mut(SNAPSHOT)? {
-        Value::Object(user) if user.contains_key("email") => Some((id, std::mem::take(user))),
-        _ => None,
-    }
+    let user = answer.pointer_mut(SNAPSHOT)?.as_object_mut()?;
+    user.contains_key("email").then(|| (id, std::mem::take(user)))
 }
 
 /// Takes them out of the events that operators gave up.

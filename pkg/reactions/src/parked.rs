@@ -253,6 +253,8 @@ pub(crate) async fn claim(db: &Db, group: &str) -> Result<Vec<Parked>, sqlx::Err
         })?;
     }
     tx.commit().await?;
-    claimed.iter_mut().for_each(|parked| parked.next_attempt_at = Some(until));
+    for parked in &mut claimed {
+        parked.next_attempt_at = Some(until);
+    }
     Ok(claimed)
 }
