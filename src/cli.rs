@@ -11,7 +11,7 @@ const ABOUT: &str = "\
 A CQRS commerce platform over an event log.
 
 Without a subcommand everything runs in this process: users on 8081, products on 8082, orders on 8083,
-queries on 8084, the dispatcher, the projector, and the operator's API on 8087. Data is kept under ./data, unless MYSQL_DSN,
+queries on 8084, the dispatcher, the projector, and the console on 8087. Data is kept under ./data, unless MYSQL_DSN,
 KAFKA_BROKERS or MONGO_URI name an engine.";
 
 /// The arguments of the program.
@@ -48,7 +48,7 @@ pub enum Command {
     Dispatcher,
     /// Run the projector: event log to views
     Projector,
-    /// Run the operator's API, which the tools below use
+    /// Run the console, with the operator's API that the tools below use
     Console,
     /// List, show, redrive and discard dead letters
     #[command(subcommand)]

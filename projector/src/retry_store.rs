@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
+use esteira_bus::dlq::{Awaits, Preview, RedriveError, RetryStore, SetAside, Standing};
 use esteira_bus::{Outage, Record};
 use esteira_events::{DecodeError, Event};
-use esteira_views::{DocId, Filter, PARKED, Scalar, ViewsError, from_document};
+use esteira_views::{DocId, Filter, PARKED, Query, Scalar, Sort, ViewsError, from_document};
 use serde_json::Value;
 
 use crate::dead::away;
@@ -175,6 +175,30 @@ impl RetryStore for Projector {
             Some(Verdict::Failed(error)) => Ok(Preview::Fails(error)),
             Some(Verdict::Applied) => Ok(Preview::View { before, after: shown(current.view.as_ref())? }),
         }
+    }
+
+    async fn set_aside(&self, most: u32) -> Result<Vec<SetAside>, Outage> {
+        let states =
+            [(Awaits::Predecessor, "waiting"), (Awaits::NextAttempt, "retry"), (Awaits::Operator, "dead")];
+        let mut found = Vec::new();
+        for (awaits, state) in states {
+            let filters = vec![Filter::eq("group", self.group.as_str()), Filter::eq("state", state)];
+            let records = self.views.count(&PARKED, &filters, most.into()).await.map_err(away)?;
+            if records == 0 {
+                continue;
+            }
+            // One document only: each has its whole record in it.
+            let query = Query { filters, sort: Sort::ascending("parked_at"), after: None, limit: 1 };
+            let oldest = self.views.find(&PARKED, &query).await.map_err(away)?.pop();
+            let oldest: Option<ParkedEvent> = oldest.and_then(|document| from_document(document).ok());
+            found.push(SetAside {
+                awaits,
+                records,
+                oldest: oldest.as_ref().map(|event| event.parked_at.to_utc()),
+                error: oldest.and_then(|event| event.error),
+            });
+        }
+        Ok(found)
     }
 }
 

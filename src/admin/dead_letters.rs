@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use esteira_bus::LetterId;
+use esteira_console::failure::of_dead_letters;
 use esteira_dead_letters::{Cause, Filters, Letter, Pace, Progress, Redriven, Shown};
 use esteira_web::{JsonBody, Problem};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes as paths;
 
 use super::Admin;
-use super::failure::of_dead_letters;
 use super::stream::{Line, lines};
 
 pub fn routes() -> OpenApiRouter<Admin> {

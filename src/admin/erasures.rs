@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use esteira_aggregate::{CommandError, Executor, ExecutorSettings, Input, Submitter};
 use esteira_command_api::refused;
+use esteira_console::failure::of_erasure;
 use esteira_erasure::{Entry, Erased, Row, RowError, UserRows, Wish};
 use esteira_events::UserId;
 use esteira_telemetry::Health;
@@ -21,7 +22,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes as paths;
 
 use super::Admin;
-use super::failure::of_erasure;
 use super::stream::{Line, lines};
 
 /// One command at a time: erasing people is not what the platform is there for.

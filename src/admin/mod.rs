@@ -3,11 +3,9 @@
 //! The embedded engines belong to the process that has their files open, so a tool asks it over HTTP; where none runs,
 //! or on servers, the same routes answer within the tool.
 
-mod access;
 mod client;
 mod dead_letters;
 mod erasures;
-mod failure;
 mod operations;
 mod outbox;
 mod stream;
@@ -19,6 +17,7 @@ use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use esteira_bus::dlq::RetryStore;
 use esteira_config::Settings;
+use esteira_console::Guard;
 use esteira_dead_letters::DeadLetters;
 use esteira_erasure::Erasure;
 use esteira_events::Topics;
@@ -43,8 +42,8 @@ pub use stream::Line;
 pub struct Admin {
     engines: Engines,
     settings: Settings,
-    letters: DeadLetters,
-    projector: Arc<Projector>,
+    pub letters: DeadLetters,
+    pub projector: Arc<Projector>,
     erasure: Erasure,
 }
 
@@ -76,9 +75,8 @@ impl Admin {
     }
 
     /// The routes, under `/admin`, for whoever may use them.
-    pub fn router(self) -> OpenApiRouter {
-        let guard = from_fn_with_state(access::Guard::of(&self.settings), access::check);
-        self.routes().layer(guard)
+    pub fn router(self, guard: Guard) -> OpenApiRouter {
+        self.routes().layer(from_fn_with_state(guard, esteira_console::check))
     }
 
     fn routes(self) -> OpenApiRouter {

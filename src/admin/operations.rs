@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use esteira_console::failure::{of_journey, of_outage};
 use esteira_events::AggregateKind;
 use esteira_projector::{Rebuilt, Verified};
 use esteira_query_api::{Journey, journey};
@@ -13,7 +14,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes as paths;
 
 use super::Admin;
-use super::failure::{of_journey, of_outage};
 use super::stream::{Line, lines};
 
 pub fn routes() -> OpenApiRouter<Admin> {

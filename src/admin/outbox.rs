@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
+use esteira_console::failure::{no_such_row, of_store};
 use esteira_outbox::{Stuck, retry, skip, stuck};
 use esteira_web::{JsonBody, Problem};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,6 @@ use utoipa_axum::routes as paths;
 
 use super::Admin;
 use super::dead_letters::Discarding;
-use super::failure::of_store;
 
 /// The most rows that are listed.
 const MOST: u32 = 10_000;
@@ -82,10 +82,5 @@ fn known(id: i64, done: bool) -> Result<Json<()>, Problem> {
     if done {
         return Ok(Json(()));
     }
-    Err(Problem::not_found(
-        "outbox_row_not_found",
-        format!(
-            "no outbox row {id} waits for its next attempt: it was never refused, is published, or is being tried just now"
-        ),
-    ))
+    Err(no_such_row(id))
 }

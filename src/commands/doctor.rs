@@ -28,15 +28,15 @@ async fn examine(settings: &Settings) -> Vec<Check> {
     let mut checks = Vec::new();
     match Engines::open(settings, Needs { store: true, ..needs }).await {
         Ok(engines) => checks.extend(engines.examine(settings).await),
-        Err(error) => checks.push(Check::of("write store", Err(error))),
+        Err(error) => checks.push(Check::failed("write store", format!("{error:#}"))),
     }
     match Engines::open(settings, Needs { log: true, ..needs }).await {
         Ok(engines) => checks.extend(engines.examine(settings).await),
-        Err(error) => checks.push(Check::of("event log", Err(error))),
+        Err(error) => checks.push(Check::failed("event log", format!("{error:#}"))),
     }
     match Engines::open(settings, Needs { views: true, ..needs }).await {
         Ok(engines) => checks.extend(engines.examine(settings).await),
-        Err(error) => checks.push(Check::of("views", Err(error))),
+        Err(error) => checks.push(Check::failed("views", format!("{error:#}"))),
     }
     checks
 }

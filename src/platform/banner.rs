@@ -18,7 +18,7 @@ pub fn print(platform: &Platform, roles: &[Role]) {
     println!("  products  {}/docs", url(settings.products_port));
     println!("  orders    {}/docs", url(settings.orders_port));
     println!("  queries   {}/docs", url(settings.query_port));
-    println!("  operator  {}/docs", url(settings.console_port));
+    println!("  console   {}", url(settings.console_port));
     println!("  engines   {}", engines(settings));
     println!("try");
     println!("  scripts/demo");

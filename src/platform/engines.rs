@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use esteira_bus::{EmbeddedLog, KafkaConfig, KafkaLog, Log};
 use esteira_config::{MysqlAddress, MysqlDsn, MysqlTls, Settings};
+use esteira_console::{Check, checkup};
+use esteira_events::Topics;
 use esteira_sql::{Db, Fault, MySqlSettings, fault};
 use esteira_views::{MongoViews, SqliteViews, Views};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions, Connection};
 
-use super::checkup::{self, Check};
+use super::groups::groups;
 use super::lock::DataLock;
+use super::schema::schemas;
 use crate::roles::Role;
 
 /// How long the log may take to acknowledge a record before it counts as away.
@@ -118,10 +121,11 @@ impl Engines {
     pub async fn examine(&self, settings: &Settings) -> Vec<Check> {
         let mut checks = Vec::new();
         if let Some(store) = &self.store {
-            checks.extend(checkup::of_store(store).await);
+            checks.extend(checkup::of_store(store, &schemas()).await);
         }
         if let Some(log) = &self.log {
-            checks.extend(checkup::of_log(settings, log.as_ref()).await);
+            let topics = Topics::with_prefix(settings.topic_prefix.clone());
+            checks.extend(checkup::of_log(log.as_ref(), &topics, &groups(settings)).await);
         }
         if let Some(views) = &self.views {
             checks.extend(checkup::of_views(views.as_ref()).await);
@@ -213,6 +217,8 @@ async fn open_log(settings: &Settings, patience: Duration) -> anyhow::Result<Arc
 pub fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaConfig> {
     let security = settings.kafka_security()?;
     let mut config = KafkaConfig::new(brokers);
+    let name = settings.service_name.as_deref().unwrap_or("esteira");
+    config.client_id = format!("{name}-{}", std::process::id());
     config.message_timeout = MESSAGE_TIMEOUT;
     config.security_protocol = security.protocol.as_str().parse()?;
     config.ca_file = security.ca_file;

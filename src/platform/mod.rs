@@ -1,7 +1,6 @@
 //! What the roles of one process share: engines, health, listeners, an orderly end.
 
 pub mod banner;
-mod checkup;
 mod engines;
 mod gauges;
 mod groups;
@@ -12,12 +11,13 @@ mod running;
 mod schema;
 mod topics;
 
-pub use checkup::Check;
+pub use esteira_console::Check;
+
 pub use engines::{Engines, MESSAGE_TIMEOUT, Needs, kafka_config, mysql_options};
 pub use groups::groups;
 pub use listeners::Listeners;
 pub use local_http::send;
 pub use lock::held_elsewhere;
 pub use running::Platform;
-pub use schema::migrate;
+pub use schema::{migrate, schemas};
 pub use topics::create_topics;

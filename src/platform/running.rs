@@ -7,6 +7,7 @@ use esteira_aggregate::{Executor, ExecutorSettings, Service, Submitter};
 use esteira_bus::dlq::RetryStore;
 use esteira_bus::{Handler, Worker};
 use esteira_config::Settings;
+use esteira_console::Console;
 use esteira_events::Topics;
 use esteira_projector::{GROUP, Projector, TOPICS};
 use esteira_reactions::{React, ReactionStore, Reactions};
@@ -48,6 +49,7 @@ pub struct Platform {
     pub committed: Arc<Notify>,
     stop: CancellationToken,
     apis: Vec<(Role, OpenApiRouter, ApiInfo)>,
+    console: Option<Console>,
     projector: Option<Arc<Projector>>,
     gauges: Gauges,
     /// End by themselves after `stop`.
@@ -66,6 +68,7 @@ impl Platform {
             committed: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
             apis: Vec::new(),
+            console: None,
             projector: None,
             gauges: Gauges::default(),
             tasks: JoinSet::new(),
@@ -183,6 +186,11 @@ impl Platform {
         self.apis.push((role, routes, info));
     }
 
+    /// Puts the pages of `console` around the API of its role.
+    pub fn show(&mut self, console: Console) {
+        self.console = Some(console);
+    }
+
     /// Serves every role's API on its port; a role without one serves its health.
     pub fn listen(&mut self, listeners: Listeners) {
         let limits = Limits { grace: self.settings.shutdown_grace, ..Limits::default() };
@@ -193,7 +201,10 @@ impl Platform {
                 Some((_, routes, info)) => (routes, info),
                 None => (OpenApiRouter::new(), worker_info(role)),
             };
-            let router = mount(api.merge(health_routes(self.health.clone())), info, &limits);
+            let mut router = mount(api.merge(health_routes(self.health.clone())), info, &limits);
+            if let Some(console) = self.console.take_if(|_| role == Role::Console) {
+                router = esteira_console::router(router, console, &limits);
+            }
             let (limits, stop) = (limits.clone(), self.stop_token());
             self.tasks.spawn(async move {
                 serve(listener, router, &limits, stop.cancelled()).await;

@@ -1,10 +1,14 @@
-//! The operator's side.
+//! The operator's side: the console, and the API that the tools use.
 
+use std::sync::Arc;
+
+use esteira_config::Secret;
+use esteira_console::{Console, Guard};
 use esteira_web::ApiInfo;
 
 use super::Role;
 use crate::admin::Admin;
-use crate::platform::Platform;
+use crate::platform::{Platform, groups, schemas};
 
 const API: ApiInfo = ApiInfo {
     title: "Esteira operator",
@@ -14,7 +18,20 @@ const API: ApiInfo = ApiInfo {
 };
 
 pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
-    let routes = Admin::new(&platform.settings, &platform.engines)?.router();
-    platform.serve(Role::Console, routes, API);
+    let settings = &platform.settings;
+    let guard = Guard::new(settings.admin_token.as_ref().map(Secret::reveal), &settings.host);
+    let admin = Admin::new(settings, &platform.engines)?;
+    let console = Console {
+        letters: admin.letters.clone(),
+        views: Arc::clone(platform.engines.views()?),
+        projector: Arc::clone(&admin.projector),
+        groups: groups(settings),
+        schemas: schemas(),
+        health: platform.health.clone(),
+        guard: guard.clone(),
+        stop: platform.stop_token(),
+    };
+    platform.serve(Role::Console, admin.router(guard), API);
+    platform.show(console);
     Ok(())
 }

@@ -13,7 +13,7 @@ pub use bury::{ATTEMPT_CLAIM, ATTEMPTS, bury, next_attempt};
 pub use decode::original;
 pub use encode::dead_letter;
 pub use letter::{DeadLetter, LetterId};
-pub use store::{Preview, RedriveError, RetryStore, Standing};
+pub use store::{Awaits, Preview, RedriveError, RetryStore, SetAside, Standing};
 
 /// A dead letter topic is its source's name and this.
 pub const DLQ_SUFFIX: &str = ".dlq";

@@ -21,8 +21,8 @@ use crate::ownership::TopicPartition;
 use crate::record::Placed;
 use crate::rules::check_subscription;
 use crate::{
-    Consumer, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError, Record,
-    TopicSpec,
+    Consumer, GroupMember, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError,
+    Record, TopicSpec,
 };
 
 /// A durable event log in one SQLite file. Every record and offset is fsynced before it is acknowledged; publishes and
@@ -178,6 +178,17 @@ impl Log for EmbeddedLog {
             end,
         };
         Ok(self.shared.catalogue().ends(topics).into_iter().map(lag).collect())
+    }
+
+    /// They are all in this process.
+    async fn members(&self, group: &str) -> Result<Vec<GroupMember>, LogError> {
+        let member = |(id, owned): (u64, Vec<TopicPartition>)| GroupMember {
+            id: id.to_string(),
+            client: format!("process {}", std::process::id()),
+            host: "here".to_owned(),
+            partitions: owned.into_iter().map(|at| (at.topic, at.partition)).collect(),
+        };
+        Ok(self.shared.groups().members(group).into_iter().map(member).collect())
     }
 
     async fn read(

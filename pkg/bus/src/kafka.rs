@@ -7,6 +7,7 @@ mod context;
 mod convert;
 mod errors;
 mod lag;
+mod members;
 mod producer;
 mod read;
 
@@ -25,8 +26,8 @@ use self::producer::Producer;
 use crate::record::Placed;
 use crate::rules::check_subscription;
 use crate::{
-    Consumer, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError, Record,
-    TopicSpec,
+    Consumer, GroupMember, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError,
+    Record, TopicSpec,
 };
 
 /// A Kafka cluster as an event log. It connects in the background and by itself connects again.
@@ -36,6 +37,7 @@ pub struct KafkaLog {
     admin: AdminClient<LogContext>,
     /// Belongs to no group; for metadata.
     metadata: Arc<BaseConsumer<LogContext>>,
+    lag: lag::Clients,
 }
 
 impl KafkaLog {
@@ -48,6 +50,7 @@ impl KafkaLog {
             metadata: Arc::new(
                 config.reader().create_with_context(LogContext).map_err(|error| invalid(&error))?,
             ),
+            lag: lag::Clients::default(),
             config: config.clone(),
         })
     }
@@ -92,7 +95,11 @@ impl Log for KafkaLog {
 
     async fn lag(&self, group: &str, topics: &[&str]) -> Result<Vec<PartitionLag>, LogError> {
         check_subscription(group, topics)?;
-        lag::of_group(&self.config, &self.metadata, group, topics).await
+        self.lag.of_group(&self.config, &self.metadata, group, topics).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<GroupMember>, LogError> {
+        members::of_group(&self.metadata, group).await
     }
 
     async fn read(

@@ -20,7 +20,9 @@ pub use dlq::{
 pub use embedded::EmbeddedLog;
 pub use error::{LogError, PublishError};
 pub use kafka::{KafkaConfig, KafkaLog};
-pub use log::{Consumer, Group, Log, LogDescription, PartitionLag, TopicDescription, TopicSpec, scan};
+pub use log::{
+    Consumer, Group, GroupMember, Log, LogDescription, PartitionLag, TopicDescription, TopicSpec, scan,
+};
 pub use pauses::Pauses;
 pub use record::{Header, NewRecord, ORIGIN, Position, Record};
 pub use worker::{Handler, Outage, Worker};

@@ -47,6 +47,9 @@ pub trait Log: Send + Sync {
     /// How far `group` is behind, one entry a partition; topics that do not exist are left out.
     async fn lag(&self, group: &str, topics: &[&str]) -> Result<Vec<PartitionLag>, LogError>;
 
+    /// Who is in `group` now, and what each has; nobody where the group is not known.
+    async fn members(&self, group: &str) -> Result<Vec<GroupMember>, LogError>;
+
     /// Reads at most `max` records of one partition from `offset` on, without a group, for tools, and fewer where they are
     /// large. Empty at the end;
     /// an offset before the oldest record starts at that one. An unknown topic or partition is `Invalid`.
@@ -142,6 +145,19 @@ pub struct TopicDescription {
 pub struct Group {
     pub name: String,
     pub topics: Vec<String>,
+}
+
+/// A member of a consumer group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    /// As the log knows it.
+    pub id: String,
+    /// What its program calls itself.
+    pub client: String,
+    /// Where it is, as the log sees it.
+    pub host: String,
+    /// Topics and partitions.
+    pub partitions: Vec<(String, i32)>,
 }
 
 /// How far a group is in one partition.

@@ -54,8 +54,8 @@ settings! {
     products_port: u16 = "8082", ["ESTEIRA_PRODUCTS_PORT"], port(), "The port of the product service";
     orders_port: u16 = "8083", ["ESTEIRA_ORDERS_PORT"], port(), "The port of the order service";
     query_port: u16 = "8084", ["ESTEIRA_QUERY_PORT"], port(), "The port of the query service";
-    console_port: u16 = "8087", ["ESTEIRA_CONSOLE_PORT"], port(), "The port of the operator's API, which the tools ask while the platform runs on embedded engines";
-    admin_token: Option<Secret> = "", ["ESTEIRA_ADMIN_TOKEN"], optional(secret()), "What the operator's API wants as a bearer token; without one it answers on a loopback address only";
+    console_port: u16 = "8087", ["ESTEIRA_CONSOLE_PORT"], port(), "The port of the console, and of the operator's API, which the tools ask while the platform runs on embedded engines";
+    admin_token: Option<Secret> = "", ["ESTEIRA_ADMIN_TOKEN"], optional(secret()), "What the console is signed in to with, and the operator's API wants as a bearer token; without one both answer on a loopback address only";
     price_policy: PricePolicy = "trust", ["ESTEIRA_PRICE_POLICY", "PRICE_POLICY"], PricePolicy::rule(), "Whether an order takes the client's unit prices, or refuses those that differ from the catalogue";
     consistency_wait: Duration = "2s", ["ESTEIRA_CONSISTENCY_WAIT"], duration(0..=60_000), "How long a query with a consistency token waits for the view";
     batch_max: usize = "64", ["ESTEIRA_BATCH_MAX"], integer(1..=1000), "The most inputs of one micro-batch";

@@ -88,6 +88,27 @@ pub async fn release(db: &Db, lease: &Lease) -> Result<(), sqlx::Error> {
     tx.commit().await
 }
 
+esteira_sql::row! {
+    /// Who has a lease, or had it last.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Holder {
+        pub name: String,
+        pub owner: String,
+        pub token: i64,
+        /// Until its end by the database's clock, in milliseconds; negative once it is over.
+        pub remaining: i64,
+    }
+}
+
+/// Every lease by name.
+pub async fn holders(conn: &mut Conn<'_>) -> Result<Vec<Holder>, sqlx::Error> {
+    let sql = format!(
+        "select name, owner, token, expires_at - {} as remaining from leases order by name",
+        conn.now_ms()
+    );
+    on!(conn, c => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *c).await)
+}
+
 /// Renews the lease inside a transaction, which locks its row: a later owner waits for this transaction to end. One that has
 /// expired is lost, also if nobody has taken it: others may have gone by that.
 pub(crate) async fn hold(conn: &mut Conn<'_>, lease: &mut Lease) -> Result<(), LeaseError> {

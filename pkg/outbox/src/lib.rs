@@ -4,6 +4,7 @@
 
 mod append;
 mod claim;
+mod flow;
 mod history;
 mod lease;
 mod record;
@@ -14,8 +15,9 @@ mod stuck;
 
 pub use append::{NewEvent, append};
 pub use claim::{Mark, backlog, claim, delay, mark_failed, mark_published};
+pub use flow::{Appended, appended, newest, oldest_refused};
 pub use history::{HistoryEntry, history};
-pub use lease::{DISPATCHER, Lease, LeaseError, acquire, is_held, release};
+pub use lease::{DISPATCHER, Holder, Lease, LeaseError, acquire, holders, is_held, release};
 pub use record::{Key, Outgoing};
 pub use replay::{
     Place, Published, count, histories, history_of, name_rows_of_go, published, unsequenced, with_history,

@@ -25,6 +25,7 @@ esteira_sql::row! {
         /// Whether its next attempt is still to come: then it only holds back its key.
         pub waiting: bool,
         pub published: bool,
+        pub published_at: Option<Timestamp>,
         /// Where it was published, if our dispatcher did that.
         pub partition: Option<i32>,
         pub offset: Option<i64>,
@@ -48,7 +49,7 @@ impl OutboxRow {
 pub(crate) fn columns(now: &str) -> String {
     format!(
         "cast(id as signed) as id, aggregate, aggregate_id, sequence, event_type, event_id, payload, created_at, traceparent, \
-         attempts, coalesce(next_attempt_at > {now}, 0) as waiting, processed_at is not null as published, kafka_partition as `partition`, kafka_offset as `offset`"
+         attempts, coalesce(next_attempt_at > {now}, 0) as waiting, processed_at is not null as published, processed_at as published_at, kafka_partition as `partition`, kafka_offset as `offset`"
     )
 }
 

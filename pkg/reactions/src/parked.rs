@@ -258,3 +258,32 @@ pub(crate) async fn claim(db: &Db, group: &str) -> Result<Vec<Parked>, sqlx::Err
     }
     Ok(claimed)
 }
+
+esteira_sql::row! {
+    /// The parked records of one state.
+    pub(crate) struct OfState {
+        pub(crate) state: String,
+        pub(crate) records: i64,
+        pub(crate) oldest: Timestamp,
+        pub(crate) error: String,
+    }
+}
+
+/// What is parked of `group`, by state; no more than `most` rows are looked at.
+pub(crate) async fn by_state(
+    conn: &mut Conn<'_>,
+    group: &str,
+    most: u32,
+) -> Result<Vec<OfState>, sqlx::Error> {
+    on!(conn, c => {
+        sqlx::query_as(
+            "select state, count(*) as records, min(first_failure_at) as oldest, max(error) as error from \
+             (select state, first_failure_at, error from parked_records where consumer_group = ? and state in ('retry', 'dead') limit ?) parked \
+             group by state",
+        )
+        .bind(group.to_owned())
+        .bind(most)
+        .fetch_all(&mut *c)
+        .await
+    })
+}

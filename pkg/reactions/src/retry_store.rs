@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use esteira_aggregate::{handled, mark};
-use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
+use esteira_bus::dlq::{Awaits, Preview, RedriveError, RetryStore, SetAside, Standing};
 use esteira_bus::{Outage, Record};
 use esteira_events::{DecodeError, Event, Topics};
 use esteira_sql::{Db, Timestamp};
@@ -106,6 +106,19 @@ impl<S: React> RetryStore for ReactionStore<S> {
             return Ok(Preview::Known);
         }
         Ok(Preview::Command(format!("{} reacts to {}", S::NAME, event.event_type())))
+    }
+
+    async fn set_aside(&self, most: u32) -> Result<Vec<SetAside>, Outage> {
+        let mut reader = self.db.read().await.map_err(|error| store(&error))?;
+        let states =
+            parked::by_state(&mut reader.conn(), &self.group, most).await.map_err(|error| store(&error))?;
+        let set_aside = |it: parked::OfState| SetAside {
+            awaits: if it.state == parked::DEAD { Awaits::Operator } else { Awaits::NextAttempt },
+            records: it.records.unsigned_abs(),
+            oldest: Some(it.oldest.to_utc()),
+            error: Some(it.error).filter(|error| !error.is_empty()),
+        };
+        Ok(states.into_iter().map(set_aside).collect())
     }
 }
 

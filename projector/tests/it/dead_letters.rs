@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use esteira_bus::dlq::{Awaits, RetryStore};
 use esteira_bus::{EmbeddedLog, ErrorClass, Handler, Header, Log, Record};
 use esteira_events::Topics;
 use esteira_projector::{GROUP, Projector};
@@ -82,6 +83,18 @@ async fn a_broken_record_that_the_view_is_past_is_no_dead_letter(fixture: Fixtur
     assert_eq!(fixture.dead_letters("user.updated").await.len(), 4);
 }
 
+async fn what_is_set_aside_is_told_by_what_it_awaits(fixture: Fixture) {
+    fixture.handle(&[made(1, user_created(1, "ana")), garbage(5, "1", Some("2"))]).await;
+    fixture.handle(&[made(3, user_updated(1, "eva")), garbage(6, "2", None)]).await;
+    let aside = async |most| fixture.projector().set_aside(most).await.unwrap();
+    let told = aside(10).await;
+    let counts: Vec<_> = told.iter().map(|it| (it.awaits, it.records, it.error.is_some())).collect();
+    assert_eq!(counts, [(Awaits::Predecessor, 1, false), (Awaits::Operator, 2, true)]);
+    let since = told.iter().map(|it| it.oldest.unwrap()).collect::<Vec<_>>();
+    assert!(since[1] <= since[0], "the first letter was parked before what waits: {since:?}");
+    assert_eq!(aside(1).await[1].records, 1);
+}
+
 async fn a_crash_after_the_letter_loses_nothing(fixture: Fixture) {
     let records = [garbage(5, "1", None), made(1, user_created(1, "ana"))];
     let dying = Hooked::failing_once(&fixture.views, |call| call.is(Method::Write, &PARKED));
@@ -110,6 +123,7 @@ crate::on_every_engine!(
     what_follows_an_undecodable_event_of_a_known_aggregate_waits_behind_it,
     a_broken_copy_does_not_take_the_place_of_the_event_that_waits,
     a_broken_record_that_the_view_is_past_is_no_dead_letter,
+    what_is_set_aside_is_told_by_what_it_awaits,
     a_crash_after_the_letter_loses_nothing,
     while_the_dead_letter_queue_cannot_be_written_nothing_goes_on,
 );

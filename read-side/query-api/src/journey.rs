@@ -39,6 +39,10 @@ pub struct Step {
     #[schema(value_type = String, format = DateTime)]
     pub occurred_at: Timestamp,
     pub state: StepState,
+    /// When it was marked as published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub published_at: Option<Timestamp>,
     /// Where it was published, where our dispatcher did that.
     pub topic: String,
     pub partition: Option<i32>,
@@ -142,6 +146,7 @@ fn step(row: OutboxRow, kind: AggregateKind, topics: &Topics, version: i64, appl
         event_id: row.event_id,
         occurred_at: row.created_at,
         state,
+        published_at: row.published_at,
         partition: row.partition,
         offset: row.offset,
         traceparent: row.traceparent,

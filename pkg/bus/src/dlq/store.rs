@@ -1,6 +1,7 @@
 //! What tools ask of the place where a consumer group keeps the records that it could not apply.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::{Outage, Record};
@@ -24,6 +25,28 @@ impl Standing {
             Self::Discarded => "discarded",
         }
     }
+}
+
+/// What a record that was set aside awaits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Awaits {
+    /// The event before it, or its document.
+    Predecessor,
+    NextAttempt,
+    /// It is a dead letter.
+    Operator,
+}
+
+/// Records that a group has set aside and that await the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    pub awaits: Awaits,
+    /// Counted up to a limit.
+    pub records: u64,
+    /// Since when the oldest is there.
+    pub oldest: Option<DateTime<Utc>>,
+    /// What that one, or another, failed with.
+    pub error: Option<String>,
 }
 
 /// Why a record cannot be handed in again.
@@ -76,4 +99,7 @@ pub trait RetryStore: Send + Sync {
     async fn discard(&self, record: &Record, reason: &str) -> Result<(), Outage>;
 
     async fn preview(&self, record: &Record) -> Result<Preview, Outage>;
+
+    /// What is set aside now, an entry for each thing awaited; counts end at `most`.
+    async fn set_aside(&self, most: u32) -> Result<Vec<SetAside>, Outage>;
 }

@@ -44,6 +44,17 @@ impl Groups {
         }
     }
 
+    /// Every member of `group` with what it owns.
+    pub(super) fn members(&self, group: &str) -> BTreeMap<MemberId, Vec<TopicPartition>> {
+        let Some(group) = self.groups.get(group) else { return BTreeMap::new() };
+        let mut members: BTreeMap<MemberId, Vec<TopicPartition>> =
+            group.members.keys().map(|member| (*member, Vec::new())).collect();
+        for (at, owner) in &group.owners {
+            members.entry(*owner).or_default().push(at.clone());
+        }
+        members
+    }
+
     /// Every topic that some member of `group` subscribes to.
     pub(super) fn topics(&self, group: &str) -> BTreeSet<String> {
         self.groups

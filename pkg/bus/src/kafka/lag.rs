@@ -1,6 +1,7 @@
 //! How far a group is behind.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
@@ -14,25 +15,43 @@ use crate::{LogError, PartitionLag, TopicDescription};
 
 type Client = BaseConsumer<LogContext>;
 
-pub(super) async fn of_group(
-    config: &KafkaConfig,
-    metadata: &Arc<Client>,
-    group: &str,
-    topics: &[&str],
-) -> Result<Vec<PartitionLag>, LogError> {
-    let mut known = all_topics(metadata).await?;
-    known.retain(|topic| topics.contains(&topic.name.as_str()));
-    if known.is_empty() {
-        return Ok(Vec::new());
+/// Clients that are kept; one of a further group is made for each call.
+const MOST_CLIENTS: usize = 16;
+
+/// A client for each group that was asked for: a console asks for the same few every second.
+#[derive(Default)]
+pub(super) struct Clients(Mutex<HashMap<String, Arc<Client>>>);
+
+impl Clients {
+    pub(super) async fn of_group(
+        &self,
+        config: &KafkaConfig,
+        metadata: &Arc<Client>,
+        group: &str,
+        topics: &[&str],
+    ) -> Result<Vec<PartitionLag>, LogError> {
+        let mut known = all_topics(metadata).await?;
+        known.retain(|topic| topics.contains(&topic.name.as_str()));
+        if known.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (metadata, client) = (Arc::clone(metadata), self.client(config, group)?);
+        blocking(move || lags(&metadata, &client, &known).map_err(|error| log_error(&error))).await
     }
-    let config = config.member(group);
-    let metadata = Arc::clone(metadata);
-    blocking(move || {
-        // Never subscribes, so it is no member.
-        let group: Client = config.create_with_context(LogContext).map_err(|error| invalid(&error))?;
-        lags(&metadata, &group, &known).map_err(|error| log_error(&error))
-    })
-    .await
+
+    /// It never subscribes, so it is no member.
+    fn client(&self, config: &KafkaConfig, group: &str) -> Result<Arc<Client>, LogError> {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(group) {
+            return Ok(Arc::clone(client));
+        }
+        let client = config.member(group).create_with_context(LogContext).map_err(|error| invalid(&error))?;
+        let client = Arc::new(client);
+        if clients.len() < MOST_CLIENTS {
+            clients.insert(group.to_owned(), Arc::clone(&client));
+        }
+        Ok(client)
+    }
 }
 
 fn lags(metadata: &Client, group: &Client, topics: &[TopicDescription]) -> KafkaResult<Vec<PartitionLag>> {

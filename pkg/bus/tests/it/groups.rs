@@ -9,6 +9,7 @@ use crate::fixture::{DEADLINE, Fixture, WAIT, contract, number, numbered, unique
 
 contract!(
     two_members_share_the_partitions,
+    members_are_told_with_what_they_have,
     a_leavers_partitions_go_to_the_others,
     a_dropped_members_partitions_go_to_the_others,
     offsets_never_go_back_while_members_come_and_go,
@@ -92,6 +93,23 @@ async fn two_members_share_the_partitions(fixture: Fixture) {
     let lag: i64 =
         fixture.log.lag(&group, &[&topic]).await.unwrap().iter().map(esteira_bus::PartitionLag::lag).sum();
     assert_eq!(lag, 0);
+}
+
+async fn members_are_told_with_what_they_have(fixture: Fixture) {
+    let (topic, group) = (fixture.topic(PARTITIONS).await, unique("group"));
+    assert_eq!(fixture.log.members(&group).await.unwrap(), []);
+    let mut members = [join(&fixture, &group, &topic).await, join(&fixture, &group, &topic).await];
+    let mut seen = Seen::default();
+    run_until(&fixture, &topic, &mut members, &mut seen, shared_by([0, 1])).await;
+    let told = fixture.log.members(&group).await.unwrap();
+    assert!(told.len() == 2 && told[0].id != told[1].id, "{told:?}");
+    assert!(told.iter().all(|it| !it.client.is_empty() && !it.host.is_empty() && it.partitions.len() == 2));
+    let owned: BTreeSet<_> = told.into_iter().flat_map(|member| member.partitions).collect();
+    assert_eq!(owned, (0..PARTITIONS).map(|partition| (topic.clone(), partition)).collect());
+    for member in members {
+        member.close().await;
+    }
+    assert_eq!(fixture.log.members(&group).await.unwrap(), []);
 }
 
 async fn a_leavers_partitions_go_to_the_others(fixture: Fixture) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use esteira_bus::{
-    Consumer, Handler, Log, LogDescription, LogError, NewRecord, Outage, PartitionLag, Position,
+    Consumer, GroupMember, Handler, Log, LogDescription, LogError, NewRecord, Outage, PartitionLag, Position,
     PublishError, Record, TopicSpec, Worker,
 };
 use esteira_telemetry::{Health, Stage, State};
@@ -92,6 +92,10 @@ impl Log for Counted {
 
     async fn lag(&self, group: &str, topics: &[&str]) -> Result<Vec<PartitionLag>, LogError> {
         self.log.lag(group, topics).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<GroupMember>, LogError> {
+        self.log.members(group).await
     }
 
     async fn read(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
+use esteira_bus::dlq::{Awaits, Preview, RedriveError, RetryStore, SetAside, Standing};
 use esteira_bus::{Outage, Record};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -128,5 +128,17 @@ impl RetryStore for Group {
             6 => Preview::Command("orders reacts to order.paid".to_owned()),
             _ => Preview::Fails("EOF".to_owned()),
         })
+    }
+
+    async fn set_aside(&self, _: u32) -> Result<Vec<SetAside>, Outage> {
+        self.answers()?;
+        let of = |awaits, wanted| SetAside {
+            awaits,
+            records: self.standings.lock().unwrap().values().filter(|standing| **standing == wanted).count()
+                as u64,
+            oldest: None,
+            error: None,
+        };
+        Ok(vec![of(Awaits::NextAttempt, Standing::Waiting), of(Awaits::Operator, Standing::Dead)])
     }
 }

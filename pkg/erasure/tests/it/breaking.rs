@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use esteira_bus::{
-    Consumer, EmbeddedLog, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError,
-    Record, TopicSpec,
+    Consumer, EmbeddedLog, GroupMember, Log, LogDescription, LogError, NewRecord, PartitionLag, Position,
+    PublishError, Record, TopicSpec,
 };
 
 /// As many records may still be published again, and as many deletions be made.
@@ -65,6 +65,10 @@ impl Log for Breaking {
 
     async fn lag(&self, group: &str, topics: &[&str]) -> Result<Vec<PartitionLag>, LogError> {
         self.inner.lag(group, topics).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<GroupMember>, LogError> {
+        self.inner.members(group).await
     }
 
     async fn read(

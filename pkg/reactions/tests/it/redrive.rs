@@ -1,6 +1,6 @@
 //! Dead letters that an operator hands in again, looks at, or gives up for good.
 
-use esteira_bus::dlq::{Preview, RedriveError, RetryStore, Standing};
+use esteira_bus::dlq::{Awaits, Preview, RedriveError, RetryStore, Standing};
 use esteira_bus::{Handler, Record};
 use esteira_events::Topics;
 use esteira_reactions::{React, ReactionStore, Reactions};
@@ -52,6 +52,19 @@ async fn a_letter_that_is_handed_in_again_has_its_effect_once_however_often_it_i
     reactions.tick().await.unwrap();
     assert_eq!(fixture.notes().await, [1, 2]);
     assert_eq!(fixture.parked().await, [""; 0]);
+}
+
+async fn what_is_set_aside_is_told_by_what_it_awaits(store: TestDb) {
+    let fixture = Fixture::new(store).await;
+    let tools = tools(&fixture);
+    assert_eq!(tools.set_aside(10).await.unwrap(), []);
+    fixture.broken.lock().unwrap().insert(2);
+    fixture.reactions().handle(&[record(1), record(2), garbage(7)]).await.unwrap();
+    let mut told = tools.set_aside(10).await.unwrap();
+    told.sort_by_key(|it| it.awaits);
+    let counts: Vec<_> = told.iter().map(|it| (it.awaits, it.records)).collect();
+    assert_eq!(counts, [(Awaits::NextAttempt, 1), (Awaits::Operator, 1)]);
+    assert!(told.iter().all(|it| it.oldest.is_some() && it.error.is_some()), "{told:?}");
 }
 
 async fn a_letter_comes_back_byte_for_byte_with_all_its_attempts(store: TestDb) {
@@ -156,6 +169,7 @@ async fn a_look_at_a_letter_tells_what_would_be_done_and_does_nothing(store: Tes
 
 esteira_testkit::on_every_engine!(
     a_letter_that_is_handed_in_again_has_its_effect_once_however_often_it_is,
+    what_is_set_aside_is_told_by_what_it_awaits,
     a_letter_comes_back_byte_for_byte_with_all_its_attempts,
     one_that_is_no_event_is_refused_and_stays,
     a_discarded_record_is_not_tried_when_it_comes_again,

@@ -23,6 +23,7 @@ pub const PARKED: Collection = Collection {
     indexes: &[
         Index::on("parked_sequence", &["aggregate", "aggregate_id", "sequence"]),
         Index::on("parked_due", &["state", "next_attempt_at"]),
+        Index::on("parked_since", &["group", "state", "parked_at"]),
     ],
 };
 

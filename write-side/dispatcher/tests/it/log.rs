@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use esteira_bus::{
-    Consumer, EmbeddedLog, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError,
-    Record, TopicSpec,
+    Consumer, EmbeddedLog, GroupMember, Log, LogDescription, LogError, NewRecord, PartitionLag, Position,
+    PublishError, Record, TopicSpec,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -90,6 +90,10 @@ impl Log for FaultyLog {
 
     async fn lag(&self, group: &str, topics: &[&str]) -> Result<Vec<PartitionLag>, LogError> {
         self.inner.lag(group, topics).await
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<GroupMember>, LogError> {
+        self.inner.members(group).await
     }
 
     async fn read(

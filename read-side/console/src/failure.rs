@@ -50,3 +50,13 @@ pub fn of_erasure(error: ErasureError) -> Problem {
         }
     }
 }
+
+/// An outbox row that nothing can be done about.
+pub fn no_such_row(id: i64) -> Problem {
+    Problem::not_found(
+        "outbox_row_not_found",
+        format!(
+            "no outbox row {id} waits for its next attempt: it was never refused, is published, or is being tried just now"
+        ),
+    )
+}
