@@ -165,15 +165,29 @@ impl Erasure {
         mut each: impl FnMut(&Erased) + Send,
     ) -> Result<Erased, ErasureError> {
         let owner = Uuid::new_v4().to_string();
-        let lease = self.turn(&owner).await?;
+        let mut lease = self.turn(&owner).await?;
         let mut work =
-            Work { of: self, lease, dry: wish.dry_run, people: People::default(), erased: Erased::default() };
-        let outcome = work.all(wish, rows, &mut each).await;
-        if let Err(error) = release(&self.db, &work.lease).await {
+            Work { of: self, dry: wish.dry_run, people: People::default(), erased: Erased::default() };
+        // By itself, since a single statement may take longer than the lease lasts.
+        let outcome = tokio::select! {
+            outcome = work.all(wish, rows, &mut each) => outcome,
+            error = self.keep(&mut lease) => Err(error),
+        };
+        if let Err(error) = release(&self.db, &lease).await {
             tracing::warn!(%error, "the lease of erasures could not be given up");
         }
         outcome?;
         Ok(work.erased)
+    }
+
+    /// Renews the lease until that fails.
+    async fn keep(&self, lease: &mut Lease) -> ErasureError {
+        loop {
+            sleep(LEASE_TTL / 3).await;
+            if let Err(error) = lease.renew(&self.db).await {
+                return error.into();
+            }
+        }
     }
 
     async fn turn(&self, owner: &str) -> Result<Lease, ErasureError> {
@@ -193,7 +207,6 @@ impl Erasure {
 /// An erasure at work.
 struct Work<'a> {
     of: &'a Erasure,
-    lease: Lease,
     dry: bool,
     people: People,
     erased: Erased,
@@ -227,32 +240,30 @@ impl Work<'_> {
             wish.users.iter().copied().chain(more.map(|entry| entry.user_id)).collect();
         let mut people = People::new(asked.iter().copied());
         let mut known = outbox::learn(db, &mut people).await?;
-        known.extend(entries.iter().map(|entry| entry.user_id));
+        // One that was only asked for may be nobody.
+        known.extend(entries.iter().filter(|entry| entry.erased_at.is_some()).map(|entry| entry.user_id));
         if !self.dry {
             let reason = people.without_names(&wish.reason).unwrap_or_else(|| wish.reason.clone());
             erasures::request(db, &people.ids(), &reason).await?;
         }
         for id in asked {
-            self.keep().await?;
             let row = if self.dry { Ok(Row::Absent) } else { rows.erase(id).await };
-            let reason = match row {
-                Ok(Row::Erased) => None,
-                Ok(Row::Absent) if known.contains(&id) => None,
-                Ok(Row::Absent) => Some(format!("there is no user {id}: no row, no event and no erasure")),
-                Err(RowError::Refused(reason)) => Some(reason),
+            // What was asked for before stays asked for, but of nobody.
+            let (reason, is_asked_for) = match row {
+                Ok(Row::Absent) if !known.contains(&id) => {
+                    (format!("there is no user {id}: no row, no event and no erasure"), false)
+                }
+                Ok(Row::Erased | Row::Absent) => {
+                    self.erased.users.push(id);
+                    continue;
+                }
+                Err(RowError::Refused(reason)) => (reason, entries.iter().any(|entry| entry.user_id == id)),
                 Err(error @ RowError::Unavailable(_)) => return Err(error.into()),
             };
-            match reason {
-                None => self.erased.users.push(id),
-                Some(reason) => self.erased.refused.push(Refused { user_id: id, reason }),
+            self.erased.refused.push(Refused { user_id: id, reason });
+            if !self.dry && !is_asked_for {
+                erasures::withdraw(db, id).await?;
             }
-        }
-        // What was asked for before stays asked for.
-        let is_new = |id: &i64| !entries.iter().any(|entry| entry.user_id == *id);
-        let refused: Vec<i64> =
-            self.erased.refused.iter().map(|refused| refused.user_id).filter(is_new).collect();
-        if !self.dry {
-            erasures::withdraw(db, &refused).await?;
         }
         self.people = People::new(self.erased.users.iter().copied());
         // Also what they were called until their rows were erased.
@@ -289,7 +300,7 @@ impl Work<'_> {
         let Erasure { db, views, topics, .. } = self.of;
         self.erased.parked += erase_of_reactions(db, &self.people, topics, self.dry).await?;
         self.erased.parked += erase_of_projectors(views.as_ref(), &self.people, topics, self.dry).await?;
-        self.keep().await
+        Ok(())
     }
 
     /// The dead letters that are about them.
@@ -309,7 +320,6 @@ impl Work<'_> {
                 }
                 self.erased.read += read;
                 each(&self.erased);
-                self.keep().await?;
             }
             if scanned.hits > 0 {
                 self.erased.records += scanned.hits;
@@ -337,7 +347,6 @@ impl Work<'_> {
         while let Some((after, published)) = topic.copy(at, scanned, next, &mut met).await? {
             next = after;
             self.erased.published_again += published;
-            self.keep().await?;
         }
         topic.cut(at, scanned).await
     }
@@ -384,7 +393,6 @@ impl Work<'_> {
                     behind.push(group.name.clone());
                     break;
                 }
-                self.keep().await?;
                 sleep(LOOK_AGAIN).await;
             }
         }
@@ -416,13 +424,6 @@ impl Work<'_> {
         erasures::complete(&self.of.db, &self.people.ids()).await?;
         for user_id in self.people.ids() {
             tracing::info!(user_id, "user erased");
-        }
-        Ok(())
-    }
-
-    async fn keep(&mut self) -> Result<(), ErasureError> {
-        if self.lease.remaining() < LEASE_TTL / 2 {
-            self.lease.renew(&self.of.db).await?;
         }
         Ok(())
     }

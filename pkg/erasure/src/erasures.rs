@@ -52,14 +52,12 @@ pub(crate) async fn request(db: &Db, users: &[i64], reason: &str) -> Result<(), 
     tx.commit().await
 }
 
-/// Forgets that `users` were asked for.
-pub(crate) async fn withdraw(db: &Db, users: &[i64]) -> Result<(), sqlx::Error> {
+/// Forgets that `user` was asked for.
+pub(crate) async fn withdraw(db: &Db, user: i64) -> Result<(), sqlx::Error> {
     let mut tx = db.begin().await?;
-    for user in users {
-        on!(&mut tx.conn(), c => {
-            sqlx::query("delete from erasures where user_id = ?").bind(*user).execute(&mut *c).await.map(drop)
-        })?;
-    }
+    on!(&mut tx.conn(), c => {
+        sqlx::query("delete from erasures where user_id = ?").bind(user).execute(&mut *c).await.map(drop)
+    })?;
     tx.commit().await
 }
 

@@ -90,7 +90,8 @@ pub(crate) async fn erase_of_projectors(
     }
 }
 
-/// Never made anew: it may be applied meanwhile, or another record may have its place.
+/// Never made anew, and only while it has this record: it may be applied meanwhile, another one may have its place, or an
+/// operator may have put the word that there is none there.
 fn change(
     people: &People,
     topics: &Topics,
@@ -98,7 +99,8 @@ fn change(
 ) -> Option<(Vec<Filter>, esteira_views::Fields)> {
     let mut record: Record = serde_json::from_value(document.body.get("record")?.clone()).ok()?;
     let mut error = document.body.get("error").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let place = record.position();
+    let (place, before) =
+        (record.position(), document.body.get("record")?.get("value")?.as_str()?.to_owned());
     if !erase(people, topics, &mut record, &mut error) {
         return None;
     }
@@ -110,6 +112,7 @@ fn change(
         Filter::Eq("_id".to_owned(), id),
         Filter::eq("record.topic", record.topic.as_str()),
         Filter::eq("record.offset", place.offset),
+        Filter::eq("record.value", before.as_str()),
     ];
     let Value::Object(mut fields) = serde_json::to_value(&record).ok()? else { return None };
     let mut set = esteira_views::Fields::new();
@@ -128,4 +131,45 @@ fn erase(people: &People, topics: &Topics, record: &mut Record, error: &mut Stri
         *error = without;
     }
     changed
+}
+
+#[cfg(test)]
+mod tests {
+    use esteira_views::{ALL_COLLECTIONS, SqliteViews, Write};
+
+    use super::*;
+
+    fn parked(value: &Value) -> esteira_views::Fields {
+        let record = Record {
+            topic: "user.updated".to_owned(),
+            partition: 0,
+            offset: 7,
+            timestamp_ms: None,
+            key: Some(b"12".to_vec()),
+            value: Some(value.to_string().into_bytes()),
+            headers: Vec::new(),
+        };
+        [("record".to_owned(), serde_json::to_value(record).unwrap())].into_iter().collect()
+    }
+
+    #[tokio::test]
+    async fn what_an_operator_puts_in_the_place_of_a_parked_event_meanwhile_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let views = SqliteViews::open(&directory.path().join("views.db")).await.unwrap();
+        views.prepare(ALL_COLLECTIONS).await.unwrap();
+        let id = DocId::Text("user:12:3".to_owned());
+        let put =
+            |value: &Value| vec![Write::Upsert { collection: &PARKED, id: id.clone(), set: parked(value) }];
+        let hers = json!({"event_id": "0199aaaa-0000-7000-8000-000000000003", "occurred_at": "2026-11-22T12:43:00Z",
+            "sequence": 3, "user": {"id": 12, "name": "Ana", "email": "ana@example.com"}});
+        views.write(put(&hers)).await.unwrap();
+        let document = views.get(&PARKED, std::slice::from_ref(&id)).await.unwrap().remove(0);
+        let changes = || change(&People::new([12]), &Topics::default(), &document).unwrap();
+        let given_up =
+            json!({"event_id": "0199aaaa-0000-7000-8000-000000000004", "skipped": {"reason": "asked"}});
+        views.write(put(&given_up)).await.unwrap();
+        assert_eq!(views.update_where(&PARKED, vec![changes()]).await.unwrap(), 0);
+        views.write(put(&hers)).await.unwrap();
+        assert_eq!(views.update_where(&PARKED, vec![changes()]).await.unwrap(), 1);
+    }
 }

@@ -16,6 +16,8 @@ on_every_engine!(
     a_reason_does_not_keep_what_is_erased,
     who_may_not_be_erased_keeps_nobody_else,
     what_is_broken_off_at_the_first_row_is_listed_and_completed,
+    whom_nobody_knows_is_nobody_also_after_it_was_broken_off,
+    the_lease_is_kept_however_long_a_row_takes,
     somebody_elses_answer_with_the_same_email_stays,
 );
 
@@ -94,6 +96,35 @@ async fn what_is_broken_off_at_the_first_row_is_listed_and_completed(store: Test
     let erased = fixture.run_for(&[13], &OnlyAna).await.unwrap();
     assert_eq!((erased.users, fixture.hers().await), (vec![ANA], (0, 0)));
     assert!(fixture.erasure.list().await.unwrap()[0].erased_at.is_some());
+}
+
+async fn whom_nobody_knows_is_nobody_also_after_it_was_broken_off(store: TestDb) {
+    let fixture = Fixture::new(&store, &[]).await;
+    fixture.event(1, false).await;
+    fixture.run_for(&[ANA, 99], &BreaksOff).await.unwrap_err();
+    assert_eq!(fixture.erasure.list().await.unwrap().len(), 2);
+    // Or else the user who gets that id one day would be erased by an `again`.
+    let erased = fixture.run().await.unwrap();
+    assert_eq!((erased.users, erased.refused[0].user_id), (vec![ANA], 99));
+    assert_eq!(fixture.erasure.list().await.unwrap().len(), 1);
+}
+
+/// Longer than the lease.
+struct Slow;
+
+#[async_trait]
+impl UserRows for Slow {
+    async fn erase(&self, _: i64) -> Result<Row, RowError> {
+        tokio::time::sleep(Duration::from_secs(17)).await;
+        Ok(Row::Erased)
+    }
+}
+
+async fn the_lease_is_kept_however_long_a_row_takes(store: TestDb) {
+    let fixture = Fixture::new(&store, &[]).await;
+    fixture.event(1, false).await;
+    let erased = fixture.run_for(&[ANA], &Slow).await.unwrap();
+    assert_eq!((erased.users, fixture.hers().await), (vec![ANA], (0, 0)));
 }
 
 /// Nobody may be erased.
