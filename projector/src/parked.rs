@@ -18,6 +18,8 @@ use crate::incoming::{Incoming, Key, Parked, parked_id};
 
 /// The most events of one aggregate that one look takes out.
 const CHAIN: u32 = 256;
+/// The events right behind a head that one query looks for, for all heads.
+const FEW: i64 = 4;
 
 /// What a parked event waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,23 +186,41 @@ pub(crate) struct ParkingPlace<'a> {
 impl ParkingPlace<'_> {
     /// What waits right behind `heads`, each an aggregate and its version, with all that follows it.
     pub(crate) async fn successors(&self, heads: &[(Key, i64)]) -> Result<Vec<Incoming>, ViewsError> {
-        let ids: Vec<DocId> =
-            heads.iter().map(|(key, version)| DocId::Text(parked_id(*key, version + 1))).collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut found = Vec::new();
-        for first in self.due(self.views.get(&PARKED, &ids).await?) {
+        let id = |(key, version): &(Key, i64), ahead: i64| DocId::Text(parked_id(*key, version + ahead));
+        let ids: Vec<DocId> = heads.iter().map(|head| id(head, 1)).collect();
+        let mut found = self.named(&ids).await?;
+        let names = |found: &[ParkedEvent]| {
+            found.iter().map(|it| DocId::Text(it.id.clone())).collect::<BTreeSet<_>>()
+        };
+        let first = names(&found);
+        let heads: Vec<&(Key, i64)> = heads.iter().filter(|head| first.contains(&id(head, 1))).collect();
+        // Nearly always that is all; the rest of a longer chain is looked for by itself.
+        let ids: Vec<DocId> = heads.iter().flat_map(|head| (2..=FEW).map(|ahead| id(head, ahead))).collect();
+        found.extend(self.named(&ids).await?);
+        let few = names(&found);
+        for head @ ((kind, aggregate_id), version) in heads {
+            if !few.contains(&id(head, FEW)) {
+                continue;
+            }
+            let after = Some(Scalar::Int(version + FEW + 1));
             let filters = vec![
                 Filter::eq("group", self.group),
-                Filter::eq("aggregate", first.aggregate.as_str()),
-                Filter::eq("aggregate_id", first.aggregate_id),
-                Filter::Range { path: "sequence".into(), from: first.sequence.map(Scalar::Int), to: None },
+                Filter::eq("aggregate", kind.as_str()),
+                Filter::eq("aggregate_id", *aggregate_id),
+                Filter::Range { path: "sequence".into(), from: after, to: None },
             ];
             let query = Query { filters, sort: Sort::ascending("sequence"), after: None, limit: CHAIN };
             found.extend(self.due(self.views.find(&PARKED, &query).await?));
         }
         Ok(self.incoming(found))
+    }
+
+    /// Those of `ids` that are there and due.
+    async fn named(&self, ids: &[DocId]) -> Result<Vec<ParkedEvent>, ViewsError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.due(self.views.get(&PARKED, ids).await?))
     }
 
     /// The unsequenced events that waited for the documents of `keys`.

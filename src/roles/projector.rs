@@ -8,7 +8,7 @@ use esteira_projector::{GROUP, TOPICS};
 use crate::platform::Platform;
 
 /// The most events of one micro-batch.
-const BATCH: usize = 2_048;
+const BATCH: usize = 1_024;
 
 pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     let topics = platform.topics().names(&TOPICS);

@@ -13,7 +13,7 @@ use crate::port::error::ViewsError;
 use crate::port::write::MAX_DOCUMENT_BYTES;
 
 /// Servers take 100,000 statements; this keeps one command short enough not to hold others up.
-const MAX_STATEMENTS: usize = 1_000;
+const MAX_STATEMENTS: usize = 256;
 /// A command is itself a document of at most 16 MiB, so that only a single large statement goes over this.
 const MAX_COMMAND_BYTES: usize = 8 * 1024 * 1024;
 
