@@ -258,7 +258,7 @@ impl Oracle {
     async fn views_are_state(&self) -> Verdict {
         let of_state = |state: &str| vec![Filter::eq("state", state)];
         let filters = if self.letters { of_state("waiting") } else { vec![] };
-        let parked = self.views.count(&PARKED, &filters, 1_000).await.unwrap();
+        let parked = self.views.count(&PARKED, &filters, 100_000).await.unwrap();
         check(parked == 0, || format!("{parked} events are parked"))?;
         for (collection, table) in [(&USERS, "users"), (&PRODUCTS, "products"), (&ORDERS, "orders")] {
             let state: Vec<(i64, i64)> =

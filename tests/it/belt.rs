@@ -1,36 +1,39 @@
 //! A thousand orders under kill -9: afterwards everything agrees.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use esteira_testkit::eventually;
+use esteira_testkit::DEADLINE;
 
 use super::harness::client::{Receipt, Shop};
 use super::harness::load::{Load, Plan};
 use super::harness::oracle::Oracle;
 use super::harness::platform::{ALL, Platform};
 
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// So many orders, as fast as they go.
 async fn load(shop: &Shop, orders: usize) -> Load {
     Load::start(shop, Plan { orders: Some(orders), rate: None }).await
 }
 
+/// Waits until everything agrees, for as long as what does not agree changes: what killed processes had in hand is done
+/// again, and a group waits for its dead members.
 async fn agrees(platform: &mut Platform, ledger: &[Receipt], stock: &BTreeMap<i64, i64>) {
     let oracle = Oracle::of(platform).await;
-    let last = std::sync::Mutex::new(String::new());
-    let quiet = eventually("everything agrees", || async {
-        let verdict = oracle.agrees(ledger, stock).await;
-        *last.lock().unwrap() = verdict.clone().err().unwrap_or_default();
-        verdict.ok()
-    });
-    tokio::select! {
-        () = quiet => {}
-        () = tokio::time::sleep(esteira_testkit::DEADLINE / 10 * 9) => panic!("{}", last.lock().unwrap()),
+    let (began, mut changed, mut last) = (Instant::now(), Instant::now(), String::new());
+    while let Err(difference) = oracle.agrees(ledger, stock).await {
+        if difference != last {
+            (changed, last) = (Instant::now(), difference);
+        }
+        assert!(changed.elapsed() < DEADLINE && began.elapsed() < 4 * DEADLINE, "{last}");
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
 /// A pause between two kills, long enough for some work and too short for all of it.
 async fn some_work() {
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
