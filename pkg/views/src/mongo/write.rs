@@ -53,7 +53,9 @@ pub(super) async fn apply(database: &Database, writes: &[Write]) -> Result<Vec<O
             .push((position, write));
     }
     let mut outcomes = vec![Outcome::Applied; writes.len()];
-    for ((kind, _), (collection, group)) in groups {
+    for ((kind, _), (collection, mut group)) in groups {
+        // In one order, or two writers of the same documents would wait for each other: FerretDB's PostgreSQL then fails one.
+        group.sort_by(|(_, left), (_, right)| left.target().1.cmp(right.target().1));
         match kind {
             Kind::Upsert => upsert(database, collection, group).await?,
             Kind::Put => put(database, collection, &group, &mut outcomes).await?,

@@ -68,6 +68,26 @@ async fn concurrent_upserts_of_a_new_document_all_succeed(store: Store) {
     assert_eq!(stored(&store, 1).await.unwrap().body.len(), 20);
 }
 
+/// In PostgreSQL each would wait for a document that the other one has.
+async fn writers_of_the_same_documents_in_opposite_orders_do_not_fail_each_other(store: Store) {
+    const DOCUMENTS: i64 = 100;
+    for round in 0..6 {
+        let writers = [false, true].map(|backwards| {
+            let store = store.clone();
+            let id = move |n: i64| round * DOCUMENTS + if backwards { DOCUMENTS - n } else { n + 1 };
+            tokio::spawn(async move {
+                let writes = (0..DOCUMENTS).map(|n| put(id(n), Guard::Absent, json!({ "version": 1 })));
+                store.write(writes.collect()).await.unwrap()
+            })
+        });
+        let mut applied = 0;
+        for writer in writers {
+            applied += writer.await.unwrap().iter().filter(|outcome| **outcome == Applied).count();
+        }
+        assert_eq!(applied, 100);
+    }
+}
+
 async fn a_put_sets_its_fields_and_leaves_the_others(store: Store) {
     let nested = json!({ "version": 1, "name": "a", "user": { "name": "x", "email": "y" }, "gone": 1 });
     assert_eq!(one(&store, put(1, Guard::Absent, nested)).await, Outcome::Applied);
@@ -216,6 +236,7 @@ crate::on_every_engine!(
     of_twenty_concurrent_creations_one_is_applied,
     of_twenty_concurrent_changes_of_a_version_one_is_applied,
     concurrent_upserts_of_a_new_document_all_succeed,
+    writers_of_the_same_documents_in_opposite_orders_do_not_fail_each_other,
     a_put_sets_its_fields_and_leaves_the_others,
     each_write_of_a_call_has_its_own_outcome,
     many_writes_of_a_call_keep_their_places,
