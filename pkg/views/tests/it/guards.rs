@@ -68,7 +68,7 @@ async fn concurrent_upserts_of_a_new_document_all_succeed(store: Store) {
     assert_eq!(stored(&store, 1).await.unwrap().body.len(), 20);
 }
 
-/// In PostgreSQL each would wait for a document that the other one has.
+/// A database that locks documents would have each wait for one that the other has.
 async fn writers_of_the_same_documents_in_opposite_orders_do_not_fail_each_other(store: Store) {
     const DOCUMENTS: i64 = 100;
     for round in 0..6 {
