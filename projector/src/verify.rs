@@ -227,7 +227,7 @@ impl Projector {
         for partition in 0..partitions {
             let mut kept = Kept::default();
             let keep = |record: Record| {
-                present.ids.extend(record.value.as_deref().and_then(event_id));
+                present.ids.extend(record.event_id());
                 if record.is_copy() {
                     kept.add_copy(record.origin().offset);
                 }
@@ -288,15 +288,6 @@ fn keys(differences: &[(Key, Difference)]) -> Vec<Key> {
     let mut keys: Vec<Key> = differences.iter().map(|(key, _)| *key).collect();
     keys.dedup();
     keys
-}
-
-#[derive(Deserialize)]
-struct Identified {
-    event_id: Uuid,
-}
-
-fn event_id(value: &[u8]) -> Option<Uuid> {
-    serde_json::from_slice::<Identified>(value).ok().map(|event| event.event_id)
 }
 
 fn shown(current: &Current) -> String {

@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(5);
 const COUNTED: u32 = 100_000;
 
 /// A consumer group of this process.
-pub struct Group {
+pub struct GroupGauges {
     pub log: Arc<dyn Log>,
     pub topics: Vec<String>,
     pub retries: Arc<dyn RetryStore>,
@@ -25,7 +25,7 @@ pub struct Group {
 /// What this process looks at.
 #[derive(Default)]
 pub struct Gauges {
-    pub groups: Vec<Group>,
+    pub groups: Vec<GroupGauges>,
     /// The outbox that this process publishes.
     pub outbox: Option<Db>,
     /// The write store that this process uses.
@@ -42,7 +42,7 @@ impl Gauges {
                     POOL.set([pool, "idle"], f64::from(idle));
                 }
             }
-            let groups = join_all(self.groups.iter().map(Group::look));
+            let groups = join_all(self.groups.iter().map(GroupGauges::look));
             let (outbox, groups) = tokio::join!(self.look_at_outbox(), groups);
             let failed = groups.into_iter().filter_map(Result::err).chain(outbox.err());
             failed.for_each(|Outage(reason)| tracing::debug!(reason, "a level cannot be measured"));
@@ -67,7 +67,7 @@ impl Gauges {
     }
 }
 
-impl Group {
+impl GroupGauges {
     async fn look(&self) -> Result<(), Outage> {
         let group = self.retries.group();
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();

@@ -22,7 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use super::engines::Engines;
-use super::gauges::{Gauges, Group};
+use super::gauges::{Gauges, GroupGauges};
 use super::listeners::Listeners;
 use crate::roles::Role;
 
@@ -128,7 +128,7 @@ impl Platform {
     pub fn react<S: React>(&mut self, commands: Submitter<S>, stage: &str) -> anyhow::Result<()> {
         let group = self.group(S::GROUP);
         let topics = self.topics().names(S::EVENTS);
-        self.gauges.groups.push(Group {
+        self.gauges.groups.push(GroupGauges {
             log: Arc::clone(self.engines.log()?),
             topics: topics.clone(),
             retries: Arc::new(ReactionStore::<S>::new(
@@ -168,7 +168,7 @@ impl Platform {
             self.group(GROUP),
         ));
         self.projector = Some(Arc::clone(&projector));
-        self.gauges.groups.push(Group {
+        self.gauges.groups.push(GroupGauges {
             log: Arc::clone(self.engines.log()?),
             topics: self.topics().names(&TOPICS),
             retries: Arc::clone(&projector) as Arc<dyn RetryStore>,

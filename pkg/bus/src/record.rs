@@ -87,18 +87,21 @@ impl Record {
     /// What is kept about a record is kept under this: its place with its event's id or, where it tells none, its time. A copy
     /// has the same, also without a person's data; another record at the place, of a topic that was made anew, has not.
     pub fn identity(&self) -> String {
+        let announced = || self.header("ce_id")?.parse().ok();
         let time = || self.timestamp_ms.map(|ms| ms.to_string());
-        let which = self.event_id().map(|id| id.to_string()).or_else(time).unwrap_or_default();
+        let id = self.event_id().or_else(announced).map(|id: Uuid| id.to_string());
+        let which = id.or_else(time).unwrap_or_default();
         format!("{}/{which}", self.place())
     }
 
-    fn event_id(&self) -> Option<Uuid> {
+    /// The id of the event in the value, whatever else is in there.
+    pub fn event_id(&self) -> Option<Uuid> {
         #[derive(Deserialize)]
         struct Identified {
             event_id: Uuid,
         }
-        let event = self.value.as_deref().and_then(|value| serde_json::from_slice::<Identified>(value).ok());
-        event.map(|event| event.event_id).or_else(|| self.header("ce_id")?.parse().ok())
+        let event: Identified = serde_json::from_slice(self.value.as_deref()?).ok()?;
+        Some(event.event_id)
     }
 
     /// Whether the record was published again.

@@ -15,7 +15,7 @@ mod stuck;
 
 pub use append::{NewEvent, append};
 pub use claim::{Mark, backlog, claim, delay, mark_failed, mark_published};
-pub use flow::{Appended, appended, newest, oldest_refused};
+pub use flow::{Appended, appended, newest};
 pub use history::{HistoryEntry, history};
 pub use lease::{DISPATCHER, Holder, Lease, LeaseError, acquire, holders, is_held, release};
 pub use record::{Key, Outgoing};
@@ -24,4 +24,4 @@ pub use replay::{
 };
 pub use row::OutboxRow;
 pub use schema::SCHEMA;
-pub use stuck::{Stuck, refused, retry, skip, stuck};
+pub use stuck::{Stuck, oldest_refused, refused, retry, skip, stuck};

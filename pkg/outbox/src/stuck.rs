@@ -25,11 +25,33 @@ esteira_sql::row! {
 
 /// Up to `limit` rows that the log has refused at least once, oldest first.
 pub async fn stuck(conn: &mut Conn<'_>, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
+    up_to(conn, i64::MAX, limit).await
+}
+
+/// The same among the oldest `within` rows that wait, so that the answer costs a bounded number of rows.
+pub async fn oldest_refused(conn: &mut Conn<'_>, within: u32, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
+    let last: Option<i64> = on!(&mut *conn, c => {
+        sqlx::query_scalar(
+            "select cast(max(id) as signed) from (select id from outbox where processed_at is null order by id limit ?) waiting",
+        )
+        .bind(within)
+        .fetch_one(&mut *c)
+        .await
+    })?;
+    match last {
+        Some(last) => up_to(conn, last, limit).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+async fn up_to(conn: &mut Conn<'_>, last: i64, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
     on!(conn, c => {
         sqlx::query_as(
             "select cast(id as signed) as id, aggregate, aggregate_id, sequence, event_type, attempts, last_error, \
-             next_attempt_at, created_at from outbox where processed_at is null and attempts > 0 order by outbox.id limit ?",
+             next_attempt_at, created_at from outbox where processed_at is null and attempts > 0 and outbox.id <= ? \
+             order by outbox.id limit ?",
         )
+        .bind(last)
         .bind(limit)
         .fetch_all(&mut *c)
         .await

@@ -97,7 +97,8 @@ impl<S: React> Reactions<S> {
         }
     }
 
-    /// Reacts to all of `work` and makes every failure durable. What has its answer is written before an outage is told, and what the line had no time for comes again without it, so that slow failures do not undo each other's progress.
+    /// Reacts to all of `work` and makes every failure durable. What has its answer is written before an outage is told, and
+    /// what the line had no time for comes again without it, so that slow failures do not undo each other's progress.
     async fn react_to_all(&self, mut work: Vec<Work<'_>>) -> Result<(), Outage> {
         let started = Instant::now();
         while !work.is_empty() {

@@ -13,7 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::waves::Queues;
 use crate::{Dispatcher, SweepError};
 
-/// No more than this is sent before it is marked: after a crash it is sent again.
+/// Nothing more is sent while this many wait to be marked behind the transaction under way: what is not marked at a
+/// crash is sent again.
 const MOST_UNMARKED: usize = 4_096;
 
 /// What a sweep carries from page to page.
@@ -33,6 +34,17 @@ type Marking = AbortOnDropHandle<Result<Lease, LeaseError>>;
 impl<'l> Sweep<'l> {
     pub(crate) fn new(lease: &'l mut Lease) -> Self {
         Self { lease, blocked: HashSet::new(), unmarked: Vec::new(), marking: None, published: 0 }
+    }
+
+    /// Waits for the transaction that is under way.
+    async fn marked(&mut self) -> Result<(), SweepError> {
+        if let Some(marking) = self.marking.take() {
+            let lease = marking.await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))?;
+            if lease.remaining() > self.lease.remaining() {
+                *self.lease = lease;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -127,19 +139,6 @@ impl Dispatcher {
         let (db, mut lease) = (self.db.clone(), sweep.lease.clone());
         let marking = async move { mark_published(&db, &mut lease, &marks).await.map(|()| lease) };
         Some(AbortOnDropHandle::new(tokio::spawn(marking)))
-    }
-}
-
-impl Sweep<'_> {
-    /// Waits for the transaction that is under way.
-    async fn marked(&mut self) -> Result<(), SweepError> {
-        if let Some(marking) = self.marking.take() {
-            let lease = marking.await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))?;
-            if lease.remaining() > self.lease.remaining() {
-                *self.lease = lease;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -73,7 +73,7 @@ impl Member {
     /// it is taken, so that dropping the future loses none.
     async fn batch(
         &mut self,
-        client: &Arc<Client>,
+        client: &Client,
         max: usize,
         deadline: Instant,
     ) -> Result<Vec<Record>, LogError> {
@@ -103,20 +103,13 @@ impl Member {
     /// Stops and resumes fetching, which librdkafka's own thread answers at once.
     fn flow(&mut self, client: &Client) {
         let (stop, resume) = self.merge.flow(&client.context().ownership());
-        let list = |partitions: &[TopicPartition]| {
-            let mut list = TopicPartitionList::with_capacity(partitions.len());
-            for TopicPartition { topic, partition } in partitions {
-                list.add_partition(topic, *partition);
-            }
-            list
-        };
         // The next call asks again.
         let failed = |error| tracing::debug!(%error, "kafka partitions not paused or resumed");
         if !stop.is_empty() {
-            client.pause(&list(&stop)).map_or_else(failed, |()| self.merge.paused(&stop));
+            client.pause(&partitions(&stop)).map_or_else(failed, |()| self.merge.paused(&stop));
         }
         if !resume.is_empty() {
-            client.resume(&list(&resume)).unwrap_or_else(failed);
+            client.resume(&partitions(&resume)).unwrap_or_else(failed);
         }
     }
 
@@ -139,13 +132,14 @@ impl Member {
         let epoch = client.context().ownership().epoch(&TopicPartition::of(&record));
         self.merge.push(epoch, record);
     }
+
     /// Seeks to where [`Consumer::rewind`] said; what could not be done is left for the next call.
     async fn seek(&mut self, client: &Arc<Client>) -> Result<(), LogError> {
         self.seeks.retain(|place| client.context().ownership().still_holds(place));
         if self.seeks.is_empty() {
             return Ok(());
         }
-        let places = list(&self.seeks)?;
+        let places = offsets(&self.seeks)?;
         let client = Arc::clone(client);
         spawn_blocking(move || {
             let sought = client.seek_partitions(places, CALL_TIMEOUT)?;
@@ -218,7 +212,15 @@ impl Drop for Member {
     }
 }
 
-fn list(places: &[Place]) -> Result<TopicPartitionList, LogError> {
+fn partitions(of: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(of.len());
+    for TopicPartition { topic, partition } in of {
+        list.add_partition(topic, *partition);
+    }
+    list
+}
+
+fn offsets(places: &[Place]) -> Result<TopicPartitionList, LogError> {
     let mut list = TopicPartitionList::with_capacity(places.len());
     for Place { at, offset, .. } in places {
         list.add_partition_offset(&at.topic, at.partition, Offset::Offset(*offset))

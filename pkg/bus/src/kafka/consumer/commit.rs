@@ -13,7 +13,7 @@ use rdkafka::error::KafkaResult;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use super::{Client, Member, list};
+use super::{Client, Member, offsets};
 use crate::LogError;
 use crate::kafka::errors::{is_outdated_member, log_error};
 use crate::ownership::Place;
@@ -40,7 +40,7 @@ impl Member {
         if places.is_empty() {
             return Ok(false);
         }
-        let offsets = list(&places)?;
+        let offsets = offsets(&places)?;
         let committer = Arc::clone(client);
         let commit = move || (places, committer.commit(&offsets, CommitMode::Sync));
         self.commit = Some(spawn_blocking(commit));

@@ -93,10 +93,8 @@ impl Merge {
 
     fn pop(&mut self) -> Option<(Option<u64>, Record)> {
         let head = |waiting: &Waiting| waiting.records.front().map(|(_, record)| record.timestamp_ms);
-        let earliest = |(partition, waiting)| Some((head(waiting)?, partition));
-        let (_, partition) = self.partitions.iter().filter_map(earliest).min()?;
-        let partition = partition.clone();
-        let waiting = self.partitions.get_mut(&partition)?;
+        let filled = self.partitions.values_mut().filter(|waiting| !waiting.records.is_empty());
+        let waiting = filled.min_by_key(|waiting| head(waiting))?;
         let (epoch, record) = waiting.records.pop_front()?;
         waiting.bytes -= size(&record);
         self.bytes -= size(&record);
