@@ -6,7 +6,7 @@ use anyhow::Context;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{HeaderMap, Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -19,12 +19,21 @@ pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
 }
 
+/// What a request was answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Bytes,
+    /// Of an answer that asks to come again later.
+    pub retry_after: Option<Duration>,
+}
+
 impl Connection {
     pub async fn open(port: u16) -> anyhow::Result<Self> {
         Ok(Self { port, sender: sender(port).await? })
     }
 
-    pub async fn post(&mut self, path: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, Bytes)> {
+    pub async fn post(&mut self, path: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(path)
@@ -35,7 +44,7 @@ impl Connection {
     }
 
     /// With a consistency token, if there is one to wait for.
-    pub async fn get(&mut self, path: &str, token: Option<&str>) -> anyhow::Result<(StatusCode, Bytes)> {
+    pub async fn get(&mut self, path: &str, token: Option<&str>) -> anyhow::Result<Answer> {
         let mut request = Request::builder().uri(path).header(header::HOST, "127.0.0.1");
         if let Some(token) = token {
             request = request.header("x-consistency-token", token);
@@ -44,18 +53,23 @@ impl Connection {
     }
 
     /// A connection that broke is replaced for the next request; this one is lost.
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
         if self.sender.is_closed() {
             self.sender = sender(self.port).await?;
         }
         self.sender.ready().await?;
         let exchange = async {
             let response = self.sender.send_request(request).await?;
-            let status = response.status();
-            anyhow::Ok((status, response.into_body().collect().await?.to_bytes()))
+            let (status, retry_after) = (response.status(), retry_after(response.headers()));
+            anyhow::Ok(Answer { status, retry_after, body: response.into_body().collect().await?.to_bytes() })
         };
         tokio::time::timeout(PATIENCE, exchange).await.context("no answer")?
     }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 async fn sender(port: u16) -> anyhow::Result<SendRequest<Full<Bytes>>> {

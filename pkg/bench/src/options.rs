@@ -44,6 +44,8 @@ pub enum Scenario {
     Commands,
     /// POST /orders at a fixed rate
     Latency,
+    /// More orders at once than may wait
+    Overload,
     /// From the answer to an order until its view shows it
     EndToEnd,
     /// A backlog of events to the log (servers only)
@@ -65,6 +67,7 @@ impl Scenario {
             Self::Memory => "memory",
             Self::Commands => "commands",
             Self::Latency => "latency",
+            Self::Overload => "overload",
             Self::EndToEnd => "end-to-end",
             Self::Dispatcher => "dispatcher",
             Self::Projector => "projector",

@@ -77,8 +77,8 @@ pub async fn drain(
 async fn are_visible(platform: &Platform<'_>, ledger: &Ledger) -> anyhow::Result<bool> {
     let mut connection = Connection::open(platform.ports.query).await?;
     for id in ledger.orders.iter().rev().take(LAST) {
-        let (status, body) = connection.get(&format!("/q/orders/{id}"), None).await?;
-        if !status.is_success() || body.windows(9).any(|word| word == b"\"PENDING\"") {
+        let answer = connection.get(&format!("/q/orders/{id}"), None).await?;
+        if !answer.status.is_success() || answer.body.windows(9).any(|word| word == b"\"PENDING\"") {
             return Ok(false);
         }
     }

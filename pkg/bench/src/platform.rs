@@ -163,7 +163,7 @@ impl Drop for Platform<'_> {
 
 async fn is_ready(port: u16) -> bool {
     let answer = async { Connection::open(port).await?.get("/readyz", None).await };
-    answer.await.is_ok_and(|(status, _)| status.is_success())
+    answer.await.is_ok_and(|answer| answer.status.is_success())
 }
 
 /// Ports that nobody listens on now.

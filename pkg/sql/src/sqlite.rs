@@ -12,6 +12,11 @@ use crate::text::compare_emails;
 
 const READERS: u32 = 4;
 const STATEMENT_CACHE: usize = 400;
+/// Of the writer; a reader has SQLite's own 2 MiB.
+const CACHE_KIB: u32 = 16 * 1024;
+/// Pages of the log before they are moved to the file: SQLite's own 1,000 would be reached by some ten transactions, and each
+/// time waits for the disk.
+const CHECKPOINT_PAGES: u32 = 8_192;
 /// The writer queue is fair, so a wait this long means that the writer is stuck, not busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -40,7 +45,12 @@ impl SqliteFile {
             .foreign_keys(true)
             .statement_cache_capacity(STATEMENT_CACHE)
             .collation("email", compare_emails);
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = options
+            .clone()
+            .pragma("cache_size", format!("-{CACHE_KIB}"))
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+            .pragma("temp_store", "memory");
+        let writer = pool(1).connect_with(writer).await?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers })
     }

@@ -34,7 +34,7 @@ impl Default for Limits {
             body: 1024 * 1024,
             header: Duration::from_secs(30),
             request: Duration::from_secs(30),
-            connections: 1024,
+            connections: 2048,
             grace: Duration::from_secs(20),
         }
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use super::pace::{Clock, Pace};
-use crate::http::Connection;
+use crate::http::{Answer, Connection};
 use crate::latency::Latencies;
 use crate::platform::Ports;
 
@@ -83,7 +83,7 @@ impl Shop {
 pub async fn visible(connection: &mut Connection, kind: &str, id: i64) -> anyhow::Result<()> {
     let (path, token) = (format!("/q/{kind}s/{id}"), format!("{kind}:{id}:1"));
     loop {
-        match connection.get(&path, Some(&token)).await?.0 {
+        match connection.get(&path, Some(&token)).await?.status {
             StatusCode::OK => return Ok(()),
             StatusCode::SERVICE_UNAVAILABLE => {}
             status => bail!("GET {path} answered {status}"),
@@ -111,11 +111,12 @@ async fn create_all(
             let mut connection = Connection::open(port).await?;
             let mut ids = Vec::new();
             for (index, body) in bodies.iter().enumerate().skip(seeder).step_by(SEEDERS) {
-                let (status, answer) = connection.post(path, body.to_string().into_bytes()).await?;
-                if status != StatusCode::CREATED {
-                    bail!("POST {path} answered {status}: {}", String::from_utf8_lossy(&answer));
+                let answer = connection.post(path, body.to_string().into_bytes()).await?;
+                if answer.status != StatusCode::CREATED {
+                    let body = String::from_utf8_lossy(&answer.body);
+                    bail!("POST {path} answered {}: {body}", answer.status);
                 }
-                ids.push((index, id(&answer)?));
+                ids.push((index, id(&answer.body)?));
             }
             anyhow::Ok(ids)
         });
@@ -134,7 +135,9 @@ async fn create_all(
 pub struct Ledger {
     /// The ids of the orders that were acknowledged.
     pub orders: Vec<i64>,
-    /// Answers that were no success, and requests without an answer, by what they were.
+    /// Answers that told the client to come again later, which it then did.
+    pub refused: u64,
+    /// Other answers that were no success, and requests without an answer, by what they were.
     pub errors: BTreeMap<String, u64>,
     /// Of the requests after the ramp.
     pub latencies: Latencies,
@@ -144,7 +147,7 @@ pub struct Ledger {
 impl Ledger {
     fn new() -> anyhow::Result<Self> {
         let latencies = Latencies::new()?;
-        Ok(Self { orders: Vec::new(), errors: BTreeMap::new(), latencies, took: Duration::ZERO })
+        Ok(Self { orders: Vec::new(), refused: 0, errors: BTreeMap::new(), latencies, took: Duration::ZERO })
     }
 
     /// Orders a second, ramp included.
@@ -153,13 +156,20 @@ impl Ledger {
         self.orders.len() as f64 / self.took.as_secs_f64()
     }
 
+    /// Answers that were no success.
     #[expect(clippy::cast_precision_loss, reason = "a count of orders")]
     pub fn failed(&self) -> f64 {
-        self.errors.values().sum::<u64>() as f64
+        (self.refused + self.unexpected()) as f64
+    }
+
+    /// Answers that neither were a success nor told when to come again.
+    pub fn unexpected(&self) -> u64 {
+        self.errors.values().sum()
     }
 
     fn add(&mut self, other: Self) -> anyhow::Result<()> {
         self.orders.extend(other.orders);
+        self.refused += other.refused;
         for (error, count) in other.errors {
             *self.errors.entry(error).or_default() += count;
         }
@@ -209,17 +219,24 @@ impl Orders {
         while let Some(due) = clock.next().await {
             let answer = connection.post("/orders", self.shop.order(due.index)).await;
             let answered = Instant::now();
-            if due.counts {
+            // A refusal is quick, and says nothing of how long an order takes.
+            let refused = answer.as_ref().ok().and_then(|answer| answer.retry_after);
+            if due.counts && refused.is_none() {
                 ledger.latencies.record(answered - due.at);
             }
             let error = match answer {
-                Ok((StatusCode::CREATED, body)) => {
+                Ok(Answer { status: StatusCode::CREATED, body, .. }) => {
                     let id = id(&body)?;
                     ledger.orders.push(id);
                     self.tell(due.index, Acknowledged { id, at: answered }, due.counts);
                     continue;
                 }
-                Ok((status, _)) => status.to_string(),
+                Ok(_) if let Some(pause) = refused => {
+                    ledger.refused += 1;
+                    tokio::time::sleep(pause).await;
+                    continue;
+                }
+                Ok(answer) => answer.status.to_string(),
                 Err(error) => error.to_string(),
             };
             *ledger.errors.entry(error).or_default() += 1;

@@ -34,7 +34,7 @@ impl Reads {
                 let mut latencies = Latencies::new()?;
                 while let Some(due) = clock.next().await {
                     let id = ids[usize::try_from(due.index)? % ids.len()];
-                    let (status, _) = connection.get(&format!("{path}{id}"), None).await?;
+                    let status = connection.get(&format!("{path}{id}"), None).await?.status;
                     if !status.is_success() {
                         bail!("GET {path}{id} answered {status}");
                     }

@@ -6,6 +6,7 @@ mod end_to_end;
 mod growth;
 mod latency;
 mod memory;
+mod overload;
 mod queries;
 mod reactions;
 mod start;
@@ -21,6 +22,7 @@ impl Bench {
             Scenario::Memory => self.memory().await,
             Scenario::Commands => self.commands().await,
             Scenario::Latency => self.latency().await,
+            Scenario::Overload => self.overload().await,
             Scenario::EndToEnd => self.end_to_end().await,
             Scenario::Dispatcher => self.dispatcher().await,
             Scenario::Projector => self.projector().await,

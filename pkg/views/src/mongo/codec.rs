@@ -25,6 +25,13 @@ pub(super) fn scalar_to_bson(collection: &Collection, path: &str, scalar: &Scala
     to_bson(collection, path.rsplit('.').next().unwrap_or(path), &scalar.to_json())
 }
 
+/// A new document of top-level fields, without the null ones.
+pub(super) fn document(collection: &Collection, id: &DocId, fields: &Fields) -> BsonDocument {
+    let filled = fields.iter().filter(|(_, value)| !value.is_null());
+    let fields = filled.map(|(name, value)| (name.clone(), to_bson(collection, name, value)));
+    std::iter::once(("_id".to_owned(), id_to_bson(id))).chain(fields).collect()
+}
+
 /// `$set` of the fields and `$unset` of the null ones, by name or dotted path.
 pub(super) fn update(collection: &Collection, fields: &Fields) -> BsonDocument {
     let (mut set, mut unset) = (BsonDocument::new(), BsonDocument::new());

@@ -1,4 +1,4 @@
-//! `update` and `delete` commands of many statements, in as few round trips as the message size allows.
+//! `insert`, `update` and `delete` commands of many statements, in as few round trips as the message size allows.
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
 use bson::{Bson, Document as BsonDocument, doc};
@@ -46,6 +46,14 @@ impl Reply {
     pub(super) fn refuse_failures(&self) -> Result<(), ViewsError> {
         self.failures.first().map_or(Ok(()), |failure| Err(failure.error()))
     }
+}
+
+pub(super) async fn insert(
+    database: &Database,
+    collection: &Collection,
+    documents: &[BsonDocument],
+) -> Result<Reply, ViewsError> {
+    run(database, doc! { "insert": collection.name }, "documents", documents).await
 }
 
 pub(super) async fn update(

@@ -1,12 +1,10 @@
-//! Guarded writes without transactions: every guard is part of the query of an upsert.
+//! Guarded writes without transactions: a guard that does not hold is a failure of its own statement, which the reply names.
 //!
-//! The reply to an `update` command has only a total of what matched, but names every statement that failed. So a guard
-//! that does not hold must be a failure of its statement, and an upsert makes it one: finding nothing, the server tries
-//! to insert.
-//! - [`Guard::Absent`] asks for a version that no document has: the insert succeeds, or fails with `DuplicateKey`.
-//! - [`Guard::Version`] and [`Guard::Unchanged`] must never insert, for its document may have been deleted meanwhile, and its few fields must not
-//!   bring that back. It asks on insert, and only then, for another `_id` than its query's, which fails with
-//!   `ImmutableField`, or with `DuplicateKey`.
+//! - [`Guard::Absent`] is an insert, which fails with `DuplicateKey`.
+//! - [`Guard::Version`] and [`Guard::Unchanged`] are part of the query of an upsert: the reply to an `update` has only a total of
+//!   what matched, but an upsert that finds nothing tries to insert. It must never do so, for its document may have been
+//!   deleted meanwhile, and its few fields must not bring that back: it asks on insert, and only then, for another `_id` than
+//!   its query's, which fails with `ImmutableField`, or with `DuplicateKey`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,19 +17,21 @@ use super::CALL_TIMEOUT;
 use super::codec::{self, at, id_to_bson};
 use super::command::{self, Reply};
 use super::error::{DUPLICATE_KEY, IMMUTABLE_FIELD, within};
+use crate::port::Fields;
 use crate::port::collection::Collection;
 use crate::port::document::{DocId, REVISION, VERSION};
 use crate::port::error::ViewsError;
 use crate::port::write::{Guard, Outcome, Write};
 
-/// No document has it as its version or its id.
+/// No document has it as its id.
 const NEVER: i64 = -1;
 const UPSERT_ATTEMPTS: u32 = 5;
 
-/// Upserts, puts and deletes, in this order.
+/// In this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Upsert,
+    Insert,
     Put,
     Delete,
 }
@@ -58,6 +58,7 @@ pub(super) async fn apply(database: &Database, writes: &[Write]) -> Result<Vec<O
         group.sort_by(|(_, left), (_, right)| left.target().1.cmp(right.target().1));
         match kind {
             Kind::Upsert => upsert(database, collection, group).await?,
+            Kind::Insert => insert(database, collection, &group, &mut outcomes).await?,
             Kind::Put => put(database, collection, &group, &mut outcomes).await?,
             Kind::Delete => delete(database, collection, &group, &mut outcomes).await?,
         }
@@ -68,7 +69,8 @@ pub(super) async fn apply(database: &Database, writes: &[Write]) -> Result<Vec<O
 fn kind(write: &Write) -> Kind {
     match write {
         Write::Upsert { .. } => Kind::Upsert,
-        Write::Put { .. } => Kind::Put,
+        Write::Put { guard: Guard::Absent, .. } => Kind::Insert,
+        Write::Put { guard: Guard::Version(_) | Guard::Unchanged { .. }, .. } => Kind::Put,
         Write::Delete { .. } => Kind::Delete,
     }
 }
@@ -94,6 +96,16 @@ async fn upsert(
     }
 }
 
+async fn insert(
+    database: &Database,
+    collection: &Collection,
+    group: &Group<'_>,
+    outcomes: &mut [Outcome],
+) -> Result<(), ViewsError> {
+    let reply = command::insert(database, collection, &statements(collection, group)).await?;
+    stale(&reply, &[DUPLICATE_KEY], group, outcomes)
+}
+
 async fn put(
     database: &Database,
     collection: &Collection,
@@ -102,8 +114,18 @@ async fn put(
 ) -> Result<(), ViewsError> {
     let reply = command::update(database, collection, &statements(collection, group)).await?;
     bury(database, collection, group, &reply, outcomes).await?;
+    stale(&reply, &[DUPLICATE_KEY, IMMUTABLE_FIELD], group, outcomes)
+}
+
+/// What failed with one of `codes` did so because its guard did not hold.
+fn stale(
+    reply: &Reply,
+    codes: &[i32],
+    group: &Group<'_>,
+    outcomes: &mut [Outcome],
+) -> Result<(), ViewsError> {
     for failure in &reply.failures {
-        if ![DUPLICATE_KEY, IMMUTABLE_FIELD].contains(&failure.code) {
+        if !codes.contains(&failure.code) {
             return Err(failure.error());
         }
         outcomes[group[failure.position].0] = Outcome::Stale;
@@ -124,11 +146,10 @@ async fn bury(
     let mut graves = Vec::new();
     for (upserted, inserted) in &reply.upserted {
         let (position, write) = group[*upserted];
-        if let Write::Put { id, guard: Guard::Version(_) | Guard::Unchanged { .. }, .. } = write {
-            warn!(collection = collection.name, %id, "a deleted document was written to and is deleted again");
-            outcomes[position] = Outcome::Stale;
-            graves.push(doc! { "q": { "_id": inserted }, "limit": 1 });
-        }
+        let (_, id) = write.target();
+        warn!(collection = collection.name, %id, "a deleted document was written to and is deleted again");
+        outcomes[position] = Outcome::Stale;
+        graves.push(doc! { "q": { "_id": inserted }, "limit": 1 });
     }
     command::delete(database, collection, &graves).await?.refuse_failures()
 }
@@ -179,24 +200,13 @@ fn statements(collection: &Collection, group: &Group<'_>) -> Vec<BsonDocument> {
 
 fn statement(collection: &Collection, write: &Write) -> BsonDocument {
     match write {
-        Write::Put { id, guard, set, .. } => {
-            let mut update = codec::update(collection, set);
-            let mut query = doc! { "_id": id_to_bson(id) };
-            match guard {
-                Guard::Absent => query.insert(VERSION, NEVER),
-                Guard::Version(version) => query.insert(VERSION, at(*version)),
-                Guard::Unchanged { version, revision } => {
-                    query.insert(REVISION, at(*revision));
-                    query.insert(VERSION, at(*version))
-                }
-            };
-            if *guard != Guard::Absent {
-                update.insert("$setOnInsert", doc! { "_id": NEVER });
-            } else if !set.contains_key(VERSION) {
-                // An insert takes the values that the query asks for.
-                update.insert("$unset", doc! { VERSION: "" });
-            }
-            doc! { "q": query, "u": update, "upsert": true }
+        Write::Put { id, guard: Guard::Absent, set, .. } => codec::document(collection, id, set),
+        Write::Put { id, guard: Guard::Version(version), set, .. } => {
+            guarded(collection, doc! { "_id": id_to_bson(id), VERSION: at(*version) }, set)
+        }
+        Write::Put { id, guard: Guard::Unchanged { version, revision }, set, .. } => {
+            let query = doc! { "_id": id_to_bson(id), REVISION: at(*revision), VERSION: at(*version) };
+            guarded(collection, query, set)
         }
         Write::Upsert { id, set, .. } => {
             doc! { "q": { "_id": id_to_bson(id) }, "u": codec::update(collection, set), "upsert": true }
@@ -209,4 +219,10 @@ fn statement(collection: &Collection, write: &Write) -> BsonDocument {
             doc! { "q": query, "limit": 1 }
         }
     }
+}
+
+fn guarded(collection: &Collection, query: BsonDocument, set: &Fields) -> BsonDocument {
+    let mut update = codec::update(collection, set);
+    update.insert("$setOnInsert", doc! { "_id": NEVER });
+    doc! { "q": query, "u": update, "upsert": true }
 }
