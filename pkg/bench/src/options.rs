@@ -25,6 +25,9 @@ pub struct Options {
     /// Clients of the closed loops [default: commands 64, queries 32]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub clients: Option<u16>,
+    /// Processes of the role that is measured alone: order service, dispatcher, projector
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub processes: u16,
     /// How much of the full backlogs and tables: 0.1 is 20,000 events instead of 200,000
     #[arg(long, default_value_t = 1.0, value_parser = fraction)]
     pub scale: f64,

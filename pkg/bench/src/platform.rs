@@ -58,7 +58,6 @@ impl<'s> Platform<'s> {
     pub async fn start(&mut self, roles: &[&str]) -> anyhow::Result<Duration> {
         let started = Instant::now();
         for role in roles {
-            let mut command = self.command(role);
             let [port] = match *role {
                 RUN | "user-service" => [self.ports.users],
                 "product-service" => [self.ports.products],
@@ -66,16 +65,32 @@ impl<'s> Platform<'s> {
                 "query-service" => [self.ports.query],
                 _ => free_ports()?,
             };
-            if *role != RUN {
-                command.env("PORT", port.to_string());
-            }
-            let log = File::options().create(true).append(true).open(self.log_of(role))?;
-            command.stdout(log.try_clone()?).stderr(log);
-            let process = command.spawn().with_context(|| format!("{role} cannot be started"))?;
-            self.processes.push(((*role).to_owned(), process));
-            self.ready(port).await?;
+            self.start_at(role, port).await?;
         }
         Ok(started.elapsed())
+    }
+
+    /// Starts so many processes of a role beside the one that there is; where they listen.
+    pub async fn start_more(&mut self, role: &str, count: u16) -> anyhow::Result<Vec<u16>> {
+        let mut ports = Vec::new();
+        for _ in 0..count {
+            let [port] = free_ports()?;
+            self.start_at(role, port).await?;
+            ports.push(port);
+        }
+        Ok(ports)
+    }
+
+    async fn start_at(&mut self, role: &str, port: u16) -> anyhow::Result<()> {
+        let mut command = self.command(role);
+        if role != RUN {
+            command.env("PORT", port.to_string());
+        }
+        let log = File::options().create(true).append(true).open(self.log_of(role))?;
+        command.stdout(log.try_clone()?).stderr(log);
+        let process = command.spawn().with_context(|| format!("{role} cannot be started"))?;
+        self.processes.push((role.to_owned(), process));
+        self.ready(port).await
     }
 
     /// A subcommand of this program on the same sandbox.

@@ -187,7 +187,8 @@ pub struct Acknowledged {
 /// `POST /orders`, by so many clients.
 #[derive(Clone)]
 pub struct Orders {
-    pub port: u16,
+    /// Of the order services; the clients share them evenly.
+    pub ports: Vec<u16>,
     pub shop: Shop,
     pub clients: usize,
     pub pace: Pace,
@@ -198,8 +199,8 @@ pub struct Orders {
 impl Orders {
     pub async fn run(self) -> anyhow::Result<Ledger> {
         let mut connections = Vec::with_capacity(self.clients);
-        for _ in 0..self.clients {
-            connections.push(Connection::open(self.port).await?);
+        for port in self.ports.iter().cycle().take(self.clients) {
+            connections.push(Connection::open(*port).await?);
         }
         let clock = Arc::new(Clock::start(self.pace));
         let mut clients = JoinSet::new();

@@ -45,7 +45,7 @@ impl Bench {
         let events = self.backlog(&mut platform, &db).await?;
         let records = records(sandbox, &db).await?;
         let usage = Usage::now();
-        let rate = dispatch(&mut platform, &db, events).await?;
+        let rate = dispatch(&mut platform, &db, events, self.options.processes).await?;
         let busy = usage.since();
         platform.stop().await?;
         self.judged(is_all_in_the_log(sandbox, &db).await?);
@@ -75,11 +75,11 @@ impl Bench {
         let db = sandbox.db(4).await?;
         let mut platform = Platform::new(sandbox)?;
         let events = self.backlog(&mut platform, &db).await?;
-        dispatch(&mut platform, &db, events).await?;
+        dispatch(&mut platform, &db, events, 1).await?;
         db.close().await;
         platform.stop().await?;
         let usage = Usage::now();
-        let rate = project(sandbox, &mut platform).await?;
+        let rate = project(sandbox, &mut platform, self.options.processes).await?;
         let busy = usage.since();
         platform.stop().await?;
         self.judged(oracle::verify(&platform)?);
@@ -105,10 +105,10 @@ impl Bench {
 
 /// Runs a dispatcher until nothing waits; events a second between the first mark and the last.
 #[expect(clippy::cast_precision_loss, reason = "a count of events")]
-async fn dispatch(platform: &mut Platform<'_>, db: &Db, events: u64) -> anyhow::Result<f64> {
+async fn dispatch(platform: &mut Platform<'_>, db: &Db, events: u64, processes: u16) -> anyhow::Result<f64> {
     let progress = Progress::of("  dispatching", events, "events");
     let first = int(db, "select min(id) from outbox").await?;
-    platform.start(&["dispatcher"]).await?;
+    platform.start_more("dispatcher", processes).await?;
     let started = Instant::now();
     loop {
         let next = int(db, "select coalesce(min(id), -1) from outbox where processed_at is null").await?;
@@ -167,13 +167,13 @@ async fn is_all_in_the_log(sandbox: &Sandbox, db: &Db) -> anyhow::Result<Vec<Str
 
 /// Runs a projector until it is level with the log; events a second, from its first committed batch on.
 #[expect(clippy::cast_precision_loss, reason = "a count of events")]
-async fn project(sandbox: &Sandbox, platform: &mut Platform<'_>) -> anyhow::Result<f64> {
+async fn project(sandbox: &Sandbox, platform: &mut Platform<'_>, processes: u16) -> anyhow::Result<f64> {
     let log = sandbox.log().await?;
     let (group, topics) = (sandbox.group(GROUP), sandbox.topics.names(&TOPICS));
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     let total = lag(log.as_ref(), &group, &topics).await?;
     let progress = Progress::of("  projecting", total.unsigned_abs(), "events");
-    platform.start(&["projector"]).await?;
+    platform.start_more("projector", processes).await?;
     let mut first = None;
     let started = Instant::now();
     loop {

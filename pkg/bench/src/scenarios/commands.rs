@@ -28,7 +28,8 @@ impl Bench {
         let (clients, duration) = (self.options.clients(CLIENTS), self.options.lasting(SECONDS));
         let mut platform = Platform::running(sandbox).await?;
         let shop = Shop::open(platform.ports).await?;
-        let everything = self.load("everything running", &platform, &shop, clients, duration).await?;
+        let mut ports = vec![platform.ports.orders];
+        let everything = self.load("everything running", &ports, &shop, clients, duration).await?;
         self.judged(oracle::judge(sandbox, &mut platform, &shop, &everything).await?);
         let db = sandbox.db(u32::try_from(clients)?).await?;
         let batches = int(&db, "select count(*) from command_batches").await?;
@@ -41,7 +42,8 @@ impl Bench {
         );
         let alone = if sandbox.site.is_servers() {
             platform.start(&SERVICES).await?;
-            let alone = self.load("command services alone", &platform, &shop, clients, duration).await?;
+            ports.extend(platform.start_more("order-service", self.options.processes - 1).await?);
+            let alone = self.load("command services alone", &ports, &shop, clients, duration).await?;
             platform.stop().await?;
             Some(alone)
         } else {
@@ -65,15 +67,14 @@ impl Bench {
     async fn load(
         &mut self,
         name: &str,
-        platform: &Platform<'_>,
+        ports: &[u16],
         shop: &Shop,
         clients: usize,
         duration: Duration,
     ) -> anyhow::Result<Ledger> {
         let progress = Progress::lasting(&format!("  {clients} clients, {name}"), duration);
         let pace = Pace::AsFastAsPossible { duration };
-        let orders =
-            Orders { port: platform.ports.orders, shop: shop.clone(), clients, pace, followed: None };
+        let orders = Orders { ports: ports.to_vec(), shop: shop.clone(), clients, pace, followed: None };
         let usage = Usage::now();
         let ledger = orders.run().await?;
         let busy = usage.since();

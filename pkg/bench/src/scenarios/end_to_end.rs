@@ -39,8 +39,13 @@ impl Bench {
         let pace = Pace::Fixed { rate, ramp: ramp(duration), duration };
         let (teller, told) = unbounded_channel();
         let followed = Some((u64::from((rate / FOLLOWED).max(1)), teller));
-        let orders =
-            Orders { port: platform.ports.orders, shop: shop.clone(), clients: CONNECTIONS, pace, followed };
+        let orders = Orders {
+            ports: vec![platform.ports.orders],
+            shop: shop.clone(),
+            clients: CONNECTIONS,
+            pace,
+            followed,
+        };
         let name = format!("{rate}/s");
         let progress = Progress::lasting(&format!("  following orders at {name}"), pace.total());
         let usage = Usage::now();

@@ -35,7 +35,7 @@ impl Bench {
         let pace = Pace::Fixed { rate, ramp: ramp(duration), duration };
         let name = format!("{rate}/s");
         let orders = Orders {
-            port: platform.ports.orders,
+            ports: vec![platform.ports.orders],
             shop: shop.clone(),
             clients: CONNECTIONS,
             pace,

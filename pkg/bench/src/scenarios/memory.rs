@@ -30,7 +30,7 @@ impl Bench {
         let progress = Progress::lasting(&format!("  {clients} clients"), duration);
         let pace = Pace::AsFastAsPossible { duration };
         let orders =
-            Orders { port: platform.ports.orders, shop: shop.clone(), clients, pace, followed: None };
+            Orders { ports: vec![platform.ports.orders], shop: shop.clone(), clients, pace, followed: None };
         let ledger = orders.run().await?;
         drop(progress);
         // Also while the backlog of the load is worked off.

@@ -25,7 +25,7 @@ impl Bench {
         let shop = Shop::open(platform.ports).await?;
         let pace = Pace::AsFastAsPossible { duration };
         let orders = Orders {
-            port: platform.ports.orders,
+            ports: vec![platform.ports.orders],
             shop: shop.clone(),
             clients: CLIENTS,
             pace,

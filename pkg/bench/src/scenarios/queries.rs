@@ -29,8 +29,13 @@ impl Bench {
         let mut platform = Platform::running(sandbox).await?;
         let shop = Shop::open(platform.ports).await?;
         let making = Pace::Fixed { rate: ORDERS / 4, ramp: Duration::ZERO, duration: Duration::from_secs(4) };
-        let orders =
-            Orders { port: platform.ports.orders, shop: shop.clone(), clients, pace: making, followed: None };
+        let orders = Orders {
+            ports: vec![platform.ports.orders],
+            shop: shop.clone(),
+            clients,
+            pace: making,
+            followed: None,
+        };
         let ledger = orders.run().await?;
         let db = sandbox.db(2).await?;
         oracle::drain(sandbox, &platform, &db, &ledger).await?;

@@ -35,7 +35,7 @@ impl Bench {
         // Nothing is dispatched yet: the orders wait.
         let pace = Pace::Fixed { rate: WAITING, ramp: Duration::ZERO, duration: Duration::from_secs(1) };
         let orders = Orders {
-            port: platform.ports.orders,
+            ports: vec![platform.ports.orders],
             shop: shop.clone(),
             clients: CLIENTS,
             pace,
