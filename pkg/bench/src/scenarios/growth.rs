@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use esteira_bus::{Handler, Log, Record};
-use esteira_outbox::{Lease, Mark, Outgoing, acquire, claim, mark_published};
+use esteira_outbox::{DISPATCHER, Mark, Outgoing, acquire, claim, mark_published, release};
 use esteira_projector::{GROUP, Projector};
 use esteira_sql::Db;
 use esteira_views::{DocId, ORDERS, Query, Scalar, Sort, Views};
@@ -69,7 +69,6 @@ struct Belt {
     log: Arc<dyn Log>,
     views: Arc<dyn Views>,
     projector: Projector,
-    lease: Lease,
     servers: bool,
 }
 
@@ -98,7 +97,6 @@ impl Bench {
             self.tell(
                 Figure::new(NAME, format!("{step}, as it grows"), after / before, "times")
                     .at_most(ALLOWED)
-                    .gated(GATE)
                     .gated(GATE),
             );
         }
@@ -109,7 +107,6 @@ impl Bench {
 impl Belt {
     async fn open(sandbox: &Sandbox) -> anyhow::Result<Self> {
         let (db, log, views) = (sandbox.db(4).await?, sandbox.log().await?, sandbox.views().await?);
-        let lease = acquire(&db, "dispatcher", "bench", LEASE).await?.context("the lease is taken")?;
         let projector = Projector::new(
             Arc::clone(&views),
             Arc::clone(&log),
@@ -117,7 +114,7 @@ impl Belt {
             sandbox.topics.clone(),
             sandbox.group(GROUP),
         );
-        Ok(Self { db, log, views, projector, lease, servers: sandbox.site.is_servers() })
+        Ok(Self { db, log, views, projector, servers: sandbox.site.is_servers() })
     }
 
     /// Adds orders until there are `size`, and takes them along the belt; what the last of them cost.
@@ -147,6 +144,7 @@ impl Belt {
     async fn carry(&mut self, sandbox: &Sandbox, expected: u64) -> anyhow::Result<Costs> {
         let progress = Progress::of("  claiming, publishing, projecting", expected, "events");
         let (mut claimed, mut published, mut projected) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        let mut lease = acquire(&self.db, DISPATCHER, "bench", LEASE).await?.context("the lease is taken")?;
         let mut carried = 0;
         loop {
             let started = Meter::start(self.servers);
@@ -168,7 +166,7 @@ impl Belt {
                 records.push(record(outgoing, at));
             }
             let started = Meter::start(self.servers);
-            mark_published(&self.db, &mut self.lease, &marks).await?;
+            mark_published(&self.db, &mut lease, &marks).await?;
             claimed += started.elapsed();
             let started = Meter::start(self.servers);
             for batch in records.chunks(BATCH) {
@@ -178,6 +176,7 @@ impl Belt {
             carried += marks.len();
             progress.at(carried as u64);
         }
+        release(&self.db, &lease).await?;
         let each = |time: Duration| time.as_secs_f64() / carried as f64;
         Ok(Costs::from([
             ("claim and mark", each(claimed)),
