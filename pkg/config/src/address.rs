@@ -15,7 +15,7 @@ impl Brokers {
     }
 
     pub(crate) fn rule() -> Rule<Self> {
-        Rule::new("host:port, several with commas between", |text| {
+        Rule::new("addresses", "host:port, several with commas between", |text| {
             let brokers: Vec<String> = text.split(',').map(|broker| broker.trim().to_owned()).collect();
             match brokers.iter().find(|broker| split_host_port(broker).is_none()) {
                 Some(wrong) => Err(format!("{wrong:?} is no host:port")),

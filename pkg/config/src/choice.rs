@@ -22,7 +22,7 @@ macro_rules! choice {
             }
 
             pub(crate) fn rule() -> Rule<Self> {
-                Rule::new([$($text),+].join(", "), |text| {
+                Rule::new("choice", [$($text),+].join(", "), |text| {
                     let chosen = Self::ALL.iter().find(|choice| choice.as_str().eq_ignore_ascii_case(text));
                     chosen.copied().ok_or_else(String::new)
                 })

@@ -15,7 +15,7 @@ pub(crate) fn duration(range: RangeInclusive<u64>) -> Rule<Duration> {
         "a duration such as 2s, 500ms or 1m30s, or plain milliseconds, from {:?} to {:?}",
         bounds.0, bounds.1
     );
-    Rule::new(allowed, move |text| {
+    Rule::new("duration", allowed, move |text| {
         parse(text).filter(|value| (bounds.0..=bounds.1).contains(value)).ok_or_else(String::new)
     })
 }

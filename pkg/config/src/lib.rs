@@ -22,6 +22,6 @@ pub use error::ConfigError;
 pub use kafka::{KafkaSecurity, Sasl};
 pub use mongo::MongoUri;
 pub use mysql::{MysqlAddress, MysqlDsn, MysqlTls};
-pub use report::{Effective, Origin, render};
+pub use report::{Effective, Origin, markdown, render};
 pub use rule::Secret;
 pub use settings::{Settings, reference};

@@ -15,7 +15,7 @@ impl MongoUri {
     }
 
     pub(crate) fn rule() -> Rule<Self> {
-        let rule = Rule::new("mongodb://[user:password@]host[:port][/database]", |text| {
+        let rule = Rule::new("connection", "mongodb://[user:password@]host[:port][/database]", |text| {
             let rest = text.strip_prefix("mongodb://").or_else(|| text.strip_prefix("mongodb+srv://"));
             let rest = rest.ok_or("it does not begin with mongodb:// or mongodb+srv://")?;
             let authority = rest.split(['/', '?']).next().unwrap_or_default();

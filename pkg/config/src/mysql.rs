@@ -92,7 +92,7 @@ impl MysqlDsn {
     pub(crate) fn rule() -> Rule<Self> {
         let allowed = "user:password@tcp(host:port)/database, user:password@unix(/path)/database or mysql://user:password@host:port/database";
         let mask = |text: &str| Self::parse(text).map_or_else(|_| text.to_owned(), |dsn| dsn.to_string());
-        Rule::new(allowed, Self::parse).showing(Show::Masked(mask))
+        Rule::new("connection", allowed, Self::parse).showing(Show::Masked(mask))
     }
 }
 

@@ -12,6 +12,8 @@ type Parse<T> = Box<dyn Fn(&str) -> Result<T, Reason>>;
 
 /// How the text of one setting is read and shown.
 pub(crate) struct Rule<T> {
+    /// What it is, in a word or two.
+    pub(crate) kind: &'static str,
     /// What is allowed, for people.
     pub(crate) allowed: String,
     pub(crate) parse: Parse<T>,
@@ -58,10 +60,11 @@ impl Show {
 
 impl<T: 'static> Rule<T> {
     pub(crate) fn new(
+        kind: &'static str,
         allowed: impl Into<String>,
         parse: impl Fn(&str) -> Result<T, Reason> + 'static,
     ) -> Self {
-        Self { allowed: allowed.into(), parse: Box::new(parse), show: Show::All }
+        Self { kind, allowed: allowed.into(), parse: Box::new(parse), show: Show::All }
     }
 
     pub(crate) fn showing(mut self, show: Show) -> Self {
@@ -72,21 +75,21 @@ impl<T: 'static> Rule<T> {
 
 /// Empty is not set.
 pub(crate) fn optional<T: 'static>(rule: Rule<T>) -> Rule<Option<T>> {
-    let Rule { allowed, parse, show } = rule;
-    Rule::new(allowed, move |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })
+    let Rule { kind, allowed, parse, show } = rule;
+    Rule::new(kind, allowed, move |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })
         .showing(show)
 }
 
 pub(crate) fn text() -> Rule<String> {
-    Rule::new("any text", |text| Ok(text.to_owned()))
+    Rule::new("text", "any text", |text| Ok(text.to_owned()))
 }
 
 pub(crate) fn secret() -> Rule<Secret> {
-    Rule::new("any text", |text| Ok(Secret(text.to_owned()))).showing(Show::Nothing)
+    Rule::new("secret", "any text", |text| Ok(Secret(text.to_owned()))).showing(Show::Nothing)
 }
 
 pub(crate) fn path() -> Rule<PathBuf> {
-    Rule::new("a path", |text| Ok(PathBuf::from(text)))
+    Rule::new("path", "a path", |text| Ok(PathBuf::from(text)))
 }
 
 pub(crate) fn integer<T>(range: RangeInclusive<T>) -> Rule<T>
@@ -94,7 +97,7 @@ where
     T: FromStr + PartialOrd + fmt::Display + 'static,
 {
     let allowed = format!("an integer from {} to {}", range.start(), range.end());
-    Rule::new(allowed, move |text| in_range(text, &range).ok_or_else(String::new))
+    Rule::new("integer", allowed, move |text| in_range(text, &range).ok_or_else(String::new))
 }
 
 fn in_range<T: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<T>) -> Option<T> {
@@ -102,7 +105,7 @@ fn in_range<T: FromStr + PartialOrd>(text: &str, range: &RangeInclusive<T>) -> O
 }
 
 pub(crate) fn port() -> Rule<u16> {
-    Rule::new("a port from 1 to 65535, or 0 for any free one", |text| {
+    Rule::new("port", "a port from 1 to 65535, or 0 for any free one", |text| {
         text.parse().map_err(|_| {
             let link = text.starts_with("tcp://");
             if link {
@@ -116,14 +119,14 @@ pub(crate) fn port() -> Rule<u16> {
 
 /// -1 leaves the choice to the broker.
 pub(crate) fn replication() -> Rule<i32> {
-    Rule::new("an integer from 1 to 100, or -1 for the broker's default", |text| {
+    Rule::new("integer", "an integer from 1 to 100, or -1 for the broker's default", |text| {
         text.parse().ok().filter(|n| *n == -1 || (1..=100).contains(n)).ok_or_else(String::new)
     })
 }
 
 /// A beginning of topic and group names: what Kafka allows in a topic's name.
 pub(crate) fn prefix() -> Rule<String> {
-    Rule::new("at most 100 letters, digits, dots, hyphens and underscores", |text| {
+    Rule::new("text", "at most 100 letters, digits, dots, hyphens and underscores", |text| {
         let legal = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         if legal && text.len() <= 100 { Ok(text.to_owned()) } else { Err(String::new()) }
     })

@@ -15,9 +15,9 @@ use crate::report::{Effective, Origin};
 use crate::rule::{Rule, Secret, integer, optional, path, port, prefix, replication, secret, text};
 
 /// Makes the struct, its reading and its description from one table:
-/// `key: Type = default, [variables], rule, "what it is";`, an empty default being "not set".
+/// `key: Type = default, [variables], rule, who reads it, "what it is";`, an empty default being "not set".
 macro_rules! settings {
-    ($($key:ident: $type:ty = $default:literal, [$($env:literal),+], $rule:expr, $about:literal;)+) => {
+    ($($key:ident: $type:ty = $default:literal, [$($env:literal),+], $rule:expr, $readers:expr, $about:literal;)+) => {
         /// Every setting, typed and checked.
         #[derive(Clone, Debug)]
         pub struct Settings {
@@ -31,7 +31,13 @@ macro_rules! settings {
             let mut effective = Vec::with_capacity(NAMES.len());
             Ok(Settings {
                 $($key: {
-                    let row = Row { key: stringify!($key), env: [$($env),+][0], default: $default, about: $about };
+                    let row = Row {
+                        key: stringify!($key),
+                        envs: &[$($env),+],
+                        default: $default,
+                        readers: $readers,
+                        about: $about,
+                    };
                     row.read($rule, given, &mut effective)?
                 },)+
                 effective,
@@ -40,41 +46,56 @@ macro_rules! settings {
     };
 }
 
+/// Who reads a setting.
+const ALL: &str = "every role and tool";
+const COMMANDS: &str = "user-service, product-service, order-service";
+const USERS: &str = "user-service";
+const PRODUCTS: &str = "product-service";
+const ORDERS: &str = "order-service";
+const QUERY: &str = "query-service";
+const DISPATCHER: &str = "dispatcher";
+const CONSOLE: &str = "console, tools";
+const LOG: &str = "product-service, order-service, dispatcher, projector, console, tools";
+const VIEWS: &str = "projector, query-service, console, tools";
+const TOPICS: &str = "the roles that open the log, topics";
+const SERVERS: &str = "every role";
+const EMBEDDED: &str = "everything in one process, tools";
+
 settings! {
-    mysql_dsn: Option<MysqlDsn> = "", ["MYSQL_DSN"], optional(MysqlDsn::rule()), "The write store; without it, a SQLite file in the data directory";
-    mongo_uri: Option<MongoUri> = "", ["MONGO_URI"], optional(MongoUri::rule()), "The views; without it, a SQLite file in the data directory";
-    kafka_brokers: Option<Brokers> = "", ["KAFKA_BROKERS"], optional(Brokers::rule()), "The event log; without it, a SQLite file in the data directory";
-    outbox_poll_interval: Duration = "100ms", ["OUTBOX_POLL_INTERVAL"], duration(1..=3_600_000), "How often the dispatcher looks for events that nobody announced to it";
-    env: String = "development", ["ENV"], text(), "The name of the environment, for the first line of the log";
-    service_name: Option<String> = "", ["SERVICE_NAME"], optional(text()), "The name of this process; the role by default";
-    port: Option<u16> = "", ["PORT"], optional(port()), "The port of a process that serves one role; stronger than the role's own setting";
-    host: String = "127.0.0.1", ["ESTEIRA_HOST"], text(), "The address that the services listen on; 0.0.0.0 for all";
-    data_dir: PathBuf = "./data", ["ESTEIRA_DATA_DIR"], path(), "Where the embedded engines keep their files";
-    users_port: u16 = "8081", ["ESTEIRA_USERS_PORT"], port(), "The port of the user service";
-    products_port: u16 = "8082", ["ESTEIRA_PRODUCTS_PORT"], port(), "The port of the product service";
-    orders_port: u16 = "8083", ["ESTEIRA_ORDERS_PORT"], port(), "The port of the order service";
-    query_port: u16 = "8084", ["ESTEIRA_QUERY_PORT"], port(), "The port of the query service";
-    console_port: u16 = "8087", ["ESTEIRA_CONSOLE_PORT"], port(), "The port of the console, and of the operator's API, which the tools ask while the platform runs on embedded engines";
-    admin_token: Option<Secret> = "", ["ESTEIRA_ADMIN_TOKEN"], optional(secret()), "What the console is signed in to with, and the operator's API wants as a bearer token; without one both answer on a loopback address only";
-    price_policy: PricePolicy = "trust", ["ESTEIRA_PRICE_POLICY", "PRICE_POLICY"], PricePolicy::rule(), "Whether an order takes the client's unit prices, or refuses those that differ from the catalogue";
-    consistency_wait: Duration = "2s", ["ESTEIRA_CONSISTENCY_WAIT"], duration(0..=60_000), "How long a query with a consistency token waits for the view";
-    batch_max: usize = "64", ["ESTEIRA_BATCH_MAX"], integer(1..=1000), "The most inputs of one micro-batch";
-    command_queue: usize = "1024", ["ESTEIRA_COMMAND_QUEUE"], integer(1..=1_000_000), "How many commands may wait before the next one is answered 503";
-    command_workers: usize = "2", ["ESTEIRA_COMMAND_WORKERS"], integer(1..=64), "How many batches of commands a service writes at once; SQLite has one writer";
-    mysql_pool: u32 = "16", ["ESTEIRA_MYSQL_POOL"], integer(1..=1000), "The most connections to MySQL of one process";
-    lease_ttl: Duration = "15s", ["ESTEIRA_LEASE_TTL"], duration(6_000..=600_000), "How long the lease of a dispatcher that has died is kept from others";
-    shutdown_grace: Duration = "20s", ["ESTEIRA_SHUTDOWN_GRACE"], duration(0..=600_000), "How long work in flight may take to end at shutdown";
-    log: Option<String> = "", ["ESTEIRA_LOG"], optional(text()), "Which log lines are written, as a tracing filter such as info,esteira=debug";
-    log_format: LogFormat = "pretty", ["ESTEIRA_LOG_FORMAT"], LogFormat::rule(), "How log lines look";
-    topic_partitions: i32 = "3", ["ESTEIRA_TOPIC_PARTITIONS"], integer(1..=1000), "Partitions of the topics that are created";
-    topic_replication: i32 = "1", ["ESTEIRA_TOPIC_REPLICATION"], replication(), "Replicas of the topics that are created";
-    topic_prefix: String = "", ["ESTEIRA_TOPIC_PREFIX"], prefix(), "A beginning of every topic's name, for tests on a shared broker";
-    group_prefix: String = "", ["ESTEIRA_GROUP_PREFIX"], prefix(), "A beginning of every consumer group's name, for tests on a shared broker";
-    kafka_security_protocol: SecurityProtocol = "plaintext", ["ESTEIRA_KAFKA_SECURITY_PROTOCOL"], SecurityProtocol::rule(), "How connections to Kafka are protected; all but plaintext need a build with kafka-tls";
-    kafka_sasl_mechanism: Option<SaslMechanism> = "", ["ESTEIRA_KAFKA_SASL_MECHANISM"], optional(SaslMechanism::rule()), "How Kafka clients authenticate";
-    kafka_sasl_username: Option<String> = "", ["ESTEIRA_KAFKA_SASL_USERNAME"], optional(text()), "The user at Kafka";
-    kafka_sasl_password: Option<Secret> = "", ["ESTEIRA_KAFKA_SASL_PASSWORD"], optional(secret()), "The password at Kafka";
-    kafka_ca_file: Option<PathBuf> = "", ["ESTEIRA_KAFKA_CA_FILE"], optional(path()), "Certificate authorities (PEM) for Kafka instead of the system's";
+    mysql_dsn: Option<MysqlDsn> = "", ["MYSQL_DSN"], optional(MysqlDsn::rule()), ALL, "The write store; without it, a SQLite file in the data directory";
+    mongo_uri: Option<MongoUri> = "", ["MONGO_URI"], optional(MongoUri::rule()), VIEWS, "The views; without it, a SQLite file in the data directory";
+    kafka_brokers: Option<Brokers> = "", ["KAFKA_BROKERS"], optional(Brokers::rule()), LOG, "The event log; without it, a SQLite file in the data directory";
+    outbox_poll_interval: Duration = "100ms", ["OUTBOX_POLL_INTERVAL"], duration(1..=3_600_000), DISPATCHER, "How often the dispatcher looks for events that nobody announced to it";
+    env: String = "development", ["ENV"], text(), ALL, "The name of the environment, for the first line of a role's log";
+    service_name: Option<String> = "", ["SERVICE_NAME"], optional(text()), LOG, "The name of this process at Kafka, in front of its process id; esteira by default";
+    port: Option<u16> = "", ["PORT"], optional(port()), SERVERS, "The port of a process that serves one role; stronger than the role's own setting";
+    host: String = "127.0.0.1", ["ESTEIRA_HOST"], text(), SERVERS, "The address that the services listen on; 0.0.0.0 for all";
+    data_dir: PathBuf = "./data", ["ESTEIRA_DATA_DIR"], path(), EMBEDDED, "Where the embedded engines keep their files";
+    users_port: u16 = "8081", ["ESTEIRA_USERS_PORT"], port(), USERS, "The port of the user service";
+    products_port: u16 = "8082", ["ESTEIRA_PRODUCTS_PORT"], port(), PRODUCTS, "The port of the product service";
+    orders_port: u16 = "8083", ["ESTEIRA_ORDERS_PORT"], port(), ORDERS, "The port of the order service";
+    query_port: u16 = "8084", ["ESTEIRA_QUERY_PORT"], port(), QUERY, "The port of the query service";
+    console_port: u16 = "8087", ["ESTEIRA_CONSOLE_PORT"], port(), CONSOLE, "The port of the console, and of the operator's API, which the tools ask while the platform runs on embedded engines";
+    admin_token: Option<Secret> = "", ["ESTEIRA_ADMIN_TOKEN"], optional(secret()), CONSOLE, "What the console is signed in to with, and the operator's API wants as a bearer token; without one both answer on a loopback address only";
+    price_policy: PricePolicy = "trust", ["ESTEIRA_PRICE_POLICY", "PRICE_POLICY"], PricePolicy::rule(), ORDERS, "Whether an order takes the client's unit prices, or refuses those that differ from the catalogue";
+    consistency_wait: Duration = "2s", ["ESTEIRA_CONSISTENCY_WAIT"], duration(0..=60_000), QUERY, "How long a query with a consistency token waits for the view";
+    batch_max: usize = "64", ["ESTEIRA_BATCH_MAX"], integer(1..=1000), COMMANDS, "The most inputs of one micro-batch";
+    command_queue: usize = "1024", ["ESTEIRA_COMMAND_QUEUE"], integer(1..=1_000_000), COMMANDS, "How many commands may wait before the next one is answered 503";
+    command_workers: usize = "2", ["ESTEIRA_COMMAND_WORKERS"], integer(1..=64), COMMANDS, "How many batches of commands a service writes at once; SQLite has one writer";
+    mysql_pool: u32 = "16", ["ESTEIRA_MYSQL_POOL"], integer(1..=1000), ALL, "The most connections to MySQL of one process";
+    lease_ttl: Duration = "15s", ["ESTEIRA_LEASE_TTL"], duration(6_000..=600_000), DISPATCHER, "How long the lease of a dispatcher that has died is kept from others";
+    shutdown_grace: Duration = "20s", ["ESTEIRA_SHUTDOWN_GRACE"], duration(0..=600_000), SERVERS, "How long work in flight may take to end at shutdown";
+    log: Option<String> = "", ["ESTEIRA_LOG"], optional(text()), ALL, "Which log lines are written, as a tracing filter such as info,esteira=debug";
+    log_format: LogFormat = "pretty", ["ESTEIRA_LOG_FORMAT"], LogFormat::rule(), ALL, "How log lines look";
+    topic_partitions: i32 = "3", ["ESTEIRA_TOPIC_PARTITIONS"], integer(1..=1000), TOPICS, "Partitions of the topics that are created";
+    topic_replication: i32 = "1", ["ESTEIRA_TOPIC_REPLICATION"], replication(), TOPICS, "Replicas of the topics that are created";
+    topic_prefix: String = "", ["ESTEIRA_TOPIC_PREFIX"], prefix(), ALL, "A beginning of every topic's name, for tests on a shared broker";
+    group_prefix: String = "", ["ESTEIRA_GROUP_PREFIX"], prefix(), LOG, "A beginning of every consumer group's name, for tests on a shared broker";
+    kafka_security_protocol: SecurityProtocol = "plaintext", ["ESTEIRA_KAFKA_SECURITY_PROTOCOL"], SecurityProtocol::rule(), LOG, "How connections to Kafka are protected; all but plaintext need a build with kafka-tls";
+    kafka_sasl_mechanism: Option<SaslMechanism> = "", ["ESTEIRA_KAFKA_SASL_MECHANISM"], optional(SaslMechanism::rule()), LOG, "How Kafka clients authenticate";
+    kafka_sasl_username: Option<String> = "", ["ESTEIRA_KAFKA_SASL_USERNAME"], optional(text()), LOG, "The user at Kafka";
+    kafka_sasl_password: Option<Secret> = "", ["ESTEIRA_KAFKA_SASL_PASSWORD"], optional(secret()), LOG, "The password at Kafka";
+    kafka_ca_file: Option<PathBuf> = "", ["ESTEIRA_KAFKA_CA_FILE"], optional(path()), LOG, "Certificate authorities (PEM) for Kafka instead of the system's";
 }
 
 impl Settings {
@@ -145,14 +166,16 @@ fn is_ours(name: &str) -> bool {
 
 struct Row {
     key: &'static str,
-    env: &'static str,
+    envs: &'static [&'static str],
     default: &'static str,
+    readers: &'static str,
     about: &'static str,
 }
 
 impl Row {
     fn read<T>(self, rule: Rule<T>, given: &Given, effective: &mut Vec<Effective>) -> Result<T, ConfigError> {
-        let Self { key, env, default, about } = self;
+        let Self { key, envs, default, readers, about } = self;
+        let env = envs[0];
         let (text, origin) = given.get(key).cloned().unwrap_or_else(|| (default.to_owned(), Origin::Default));
         let value = (rule.parse)(&text).map_err(|reason| ConfigError::NotAllowed {
             name: if matches!(origin, Origin::File(_)) { key } else { env }.to_owned(),
@@ -161,9 +184,21 @@ impl Row {
             reason: if reason.is_empty() { reason } else { format!(": {reason}") },
             allowed: rule.allowed.clone(),
         })?;
-        let (secret, value_shown) = (rule.show.is_secret(), rule.show.value(&text));
-        let allowed = rule.allowed;
-        effective.push(Effective { key, env, value: value_shown, origin, default, about, allowed, secret });
+        let (secret, shown) = (rule.show.is_secret(), rule.show.value(&text));
+        let (kind, allowed) = (rule.kind, rule.allowed);
+        effective.push(Effective {
+            key,
+            env,
+            also: &envs[1..],
+            value: shown,
+            origin,
+            kind,
+            default,
+            readers,
+            about,
+            allowed,
+            secret,
+        });
         Ok(value)
     }
 }

@@ -1,9 +1,9 @@
 //! Which layer wins, and what `esteira config` shows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use esteira_config::{LogFormat, Origin, PricePolicy, Settings, reference, render};
+use esteira_config::{LogFormat, Origin, PricePolicy, Settings, markdown, reference, render};
 use tempfile::TempDir;
 
 use crate::{load, load_in};
@@ -155,8 +155,20 @@ fn every_setting_is_described() {
     let settings = reference().unwrap();
     assert_eq!(settings.len(), 34);
     for row in &settings {
-        assert!(!row.about.is_empty() && !row.allowed.is_empty() && !row.env.is_empty(), "{row:?}");
+        for text in [row.about, row.kind, &row.allowed, row.env, row.readers] {
+            assert!(!text.is_empty(), "{row:?}");
+        }
         assert_eq!(row.value, row.default);
     }
     assert!(settings.iter().any(|row| row.key == "kafka_sasl_password" && row.secret));
+}
+
+#[test]
+fn the_page_of_the_documentation_is_what_the_table_makes() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let written = std::fs::read_to_string(page).unwrap();
+    assert!(
+        written == markdown(&reference().unwrap()),
+        "docs/configuration.md is out of date: cargo run -- config --reference > docs/configuration.md"
+    );
 }
