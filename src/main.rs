@@ -3,6 +3,7 @@
 mod admin;
 mod cli;
 mod commands;
+mod exit;
 mod platform;
 mod roles;
 
@@ -15,6 +16,8 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
+use crate::exit::Exit;
+
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _scenario = fail::FailScenario::setup();
@@ -24,12 +27,10 @@ fn main() -> ExitCode {
         .build()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(commands::execute(cli)));
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            // One line: the cause of each cause, without a trace.
-            eprintln!("esteira: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let exit = result.unwrap_or_else(|error| {
+        // One line: the cause of each cause, without a trace.
+        eprintln!("esteira: {error:#}");
+        Exit::of(&error)
+    });
+    exit.into()
 }

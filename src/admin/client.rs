@@ -15,6 +15,14 @@ use tower::ServiceExt;
 use super::{Admin, Line};
 use crate::platform::{Engines, Needs, held_elsewhere, migrate, send};
 
+/// Why the operator's API did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    pub status: StatusCode,
+    detail: String,
+}
+
 /// Where the operator's API answers.
 pub enum Client {
     /// Here, on engines that nobody else holds.
@@ -114,8 +122,9 @@ async fn answer<T: DeserializeOwned>(response: Response) -> anyhow::Result<T> {
     if status.is_success() {
         return serde_json::from_slice(&body).context("the platform gave another answer than expected");
     }
-    match serde_json::from_slice::<Problem>(&body) {
-        Ok(problem) => bail!(problem.detail.clone()),
-        Err(_) => bail!("the platform answered {status}"),
-    }
+    let detail = match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => problem.detail.clone(),
+        Err(_) => format!("the platform answered {status}"),
+    };
+    Err(Refusal { status, detail }.into())
 }

@@ -30,7 +30,7 @@ use utoipa_axum::routes;
 
 use crate::platform::{Check, Engines, groups};
 
-pub use client::Client;
+pub use client::{Client, Refusal};
 pub use dead_letters::RedriveWish;
 pub use erasures::ErasureWish;
 pub use operations::{RebuildWish, VerifyWish, ViewName};

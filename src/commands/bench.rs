@@ -1,31 +1,35 @@
 //! `esteira bench`: the platform measured beside its engines.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use esteira_bench::{MySql, Options, Report, Site};
 use esteira_config::Settings;
 
+use super::print::{Output, print_json};
+use crate::exit::Exit;
 use crate::platform::{kafka_config, mysql_options};
 
-/// Exit code 1 where a load has left anything wrong; a target that is missed is only told, unless by far and `--gate` asks.
-pub async fn bench(settings: &Settings, options: Options) -> anyhow::Result<ExitCode> {
+/// Something is found where a load has left anything wrong; a target that is missed is only told, unless by far and `--gate` asks.
+pub async fn bench(settings: &Settings, options: Options, output: Output) -> anyhow::Result<Exit> {
     let before = options.compare.as_deref().map(Report::read).transpose()?;
-    let (json, gate) = (options.json.clone(), options.gate);
+    let (save, gate) = (options.save.clone(), options.gate);
     let report = esteira_bench::bench(options, site(settings)?, program()).await?;
-    if let Some(path) = &json {
+    if let Some(path) = &save {
         report.write(path)?;
     }
-    print!("{}", report.table(before.as_ref()));
-    for difference in &report.differences {
-        println!("WRONG: {difference}");
-    }
     let behind = if gate { report.behind_the_gate() } else { Vec::new() };
-    for figure in &behind {
-        println!("TOO FAR OFF: {figure}");
+    if output.json {
+        print_json(&report)?;
+    } else {
+        print!("{}", report.table(before.as_ref()));
+        for difference in &report.differences {
+            println!("WRONG: {difference}");
+        }
+        for figure in &behind {
+            println!("TOO FAR OFF: {figure}");
+        }
     }
-    let well = report.differences.is_empty() && behind.is_empty();
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(Exit::found_if(!report.differences.is_empty() || !behind.is_empty()))
 }
 
 fn site(settings: &Settings) -> anyhow::Result<Site> {

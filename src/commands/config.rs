@@ -1,10 +1,34 @@
-//! `esteira config`: the effective settings and where each came from.
+//! `esteira config`: the effective settings and where each came from, or all that there are.
 
-use std::process::ExitCode;
+use clap::Args;
+use esteira_config::{Settings, markdown, reference as settings, render};
 
-use esteira_config::{Settings, render};
+use super::print::{Output, print_json};
+use crate::exit::Exit;
 
-pub fn config(settings: &Settings) -> ExitCode {
+/// What to show of the settings.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct How {
+    /// Describe every setting, as docs/configuration.md has it, instead of what is in force here
+    #[arg(long)]
+    pub reference: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+pub fn config(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
+    if output.json {
+        return print_json(&settings.effective());
+    }
     print!("{}", render(settings.effective()));
-    ExitCode::SUCCESS
+    Ok(Exit::Done)
+}
+
+pub fn reference(output: Output) -> anyhow::Result<Exit> {
+    let settings = settings()?;
+    if output.json {
+        return print_json(&settings);
+    }
+    print!("{}", markdown(&settings));
+    Ok(Exit::Done)
 }

@@ -1,7 +1,7 @@
 //! `esteira dlq`: dead letters.
 
+use std::fmt::Write as _;
 use std::num::NonZeroU32;
-use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
@@ -11,33 +11,54 @@ use esteira_dead_letters::{Cause, Filters, Letter, Progress, Redriven, Shown, St
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::print::print_json;
+use super::print::{Output, print_json};
 use super::progress::Bar;
 use crate::admin::{Client, RedriveWish};
+use crate::exit::Exit;
+
+const LIST: &str = "\
+Examples:
+  esteira dlq list --causes
+  esteira dlq list --state open --aggregate order --id 12
+  esteira dlq list --since 2026-11-23T00:00:00Z --json";
+
+const SHOW: &str = "\
+Examples:
+  esteira dlq show order.paid.dlq/0/12";
+
+const REDRIVE: &str = "\
+Examples:
+  esteira dlq redrive order.paid.dlq/0/12 --dry-run
+  esteira dlq redrive --all --topic order.paid --rate 100";
+
+const DISCARD: &str = "\
+Examples:
+  esteira dlq discard order.paid.dlq/0/12 --reason 'paid twice by hand, ticket 4711'";
 
 /// What to do with dead letters.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Dlq {
     /// List dead letters, oldest first
+    #[command(after_help = LIST)]
     List {
         #[command(flatten)]
         which: Which,
         /// Group them by cause instead
         #[arg(long)]
         causes: bool,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// Show one dead letter: its record, its error, and what a redrive would do
+    #[command(after_help = SHOW)]
     Show {
         /// `<topic>.dlq/<partition>/<offset>`
         letter: LetterId,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// Hand dead letters back to the consumer groups that gave them up
+    #[command(after_help = REDRIVE)]
     Redrive {
         /// `<topic>.dlq/<partition>/<offset>`
         #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -56,8 +77,11 @@ pub enum Dlq {
         /// Change nothing, and show what would change
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// Give dead letters up for good, so that what waits behind them goes on
+    #[command(after_help = DISCARD)]
     Discard {
         /// `<topic>.dlq/<partition>/<offset>`
         #[arg(required = true)]
@@ -65,6 +89,8 @@ pub enum Dlq {
         /// Kept beside the letter
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -109,27 +135,31 @@ fn parse_state(text: &str) -> Result<State, String> {
         .map_err(|_| "expected open, redriving, applied or discarded".to_owned())
 }
 
-pub async fn dlq(settings: &Settings, command: Dlq) -> anyhow::Result<ExitCode> {
+pub async fn dlq(settings: &Settings, command: Dlq) -> anyhow::Result<Exit> {
     let client = Client::open(settings).await?;
     let result = match command {
-        Dlq::List { which, causes: true, json } => causes(&client, which.into(), json).await,
-        Dlq::List { which, causes: false, json } => list(&client, which.into(), json).await,
-        Dlq::Show { letter, json } => show(&client, &letter, json).await,
-        Dlq::Redrive { letters, all: false, dry_run, .. } => redrive(&client, &letters, dry_run).await,
-        Dlq::Redrive { which, dry_run: true, .. } => preview_all(&client, which.into()).await,
-        Dlq::Redrive { which, until_letter, rate, .. } => {
-            let until = until_letter.map(|letter| letter.to_string());
-            redrive_all(&client, &RedriveWish { filters: which.into(), until, per_second: rate }).await
+        Dlq::List { which, causes: true, output } => causes(&client, which.into(), output).await,
+        Dlq::List { which, causes: false, output } => list(&client, which.into(), output).await,
+        Dlq::Show { letter, output } => show(&client, &letter, output).await,
+        Dlq::Redrive { letters, all: false, dry_run: true, output, .. } => {
+            preview(&client, &letters, output).await
         }
-        Dlq::Discard { letters, reason } => discard(&client, &letters, &reason).await,
+        Dlq::Redrive { letters, all: false, output, .. } => redrive(&client, &letters, output).await,
+        Dlq::Redrive { which, dry_run: true, output, .. } => preview_all(&client, which.into(), output).await,
+        Dlq::Redrive { which, until_letter, rate, output, .. } => {
+            let until = until_letter.map(|letter| letter.to_string());
+            let wish = RedriveWish { filters: which.into(), until, per_second: rate };
+            redrive_all(&client, &wish, output).await
+        }
+        Dlq::Discard { letters, reason, output } => discard(&client, &letters, &reason, output).await,
     };
     client.close().await;
     result
 }
 
-async fn list(client: &Client, filters: Filters, json: bool) -> anyhow::Result<ExitCode> {
+async fn list(client: &Client, filters: Filters, output: Output) -> anyhow::Result<Exit> {
     let letters: Vec<Letter> = client.get(&with_query("/admin/dead-letters", &filters)?).await?;
-    if json {
+    if output.json {
         return print_json(&letters);
     }
     for letter in &letters {
@@ -138,23 +168,23 @@ async fn list(client: &Client, filters: Filters, json: bool) -> anyhow::Result<E
         let of = aggregate_id.map_or_else(String::new, |id| format!(" {id}"));
         println!("{id}\t{}\t{aggregate}{of}\t{error}", name(*state));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
-async fn causes(client: &Client, filters: Filters, json: bool) -> anyhow::Result<ExitCode> {
+async fn causes(client: &Client, filters: Filters, output: Output) -> anyhow::Result<Exit> {
     let causes: Vec<Cause> = client.get(&with_query("/admin/dead-letters/causes", &filters)?).await?;
-    if json {
+    if output.json {
         return print_json(&causes);
     }
     for Cause { original_topic, group, error, count, open, .. } in &causes {
         println!("{count}\t{open} open\t{original_topic}\t{}\t{error}", group.as_deref().unwrap_or("-"));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
-async fn show(client: &Client, letter: &LetterId, json: bool) -> anyhow::Result<ExitCode> {
+async fn show(client: &Client, letter: &LetterId, output: Output) -> anyhow::Result<Exit> {
     let shown: Shown = client.get(&format!("/admin/dead-letters/{letter}")).await?;
-    if json {
+    if output.json {
         return print_json(&shown);
     }
     let Letter { state, group, error, attempts, dead_at, reason, .. } = &shown.letter;
@@ -175,62 +205,79 @@ async fn show(client: &Client, letter: &LetterId, json: bool) -> anyhow::Result<
         println!("  header    {header}: {}", value.as_deref().unwrap_or("null"));
     }
     println!("{}", serde_json::to_string_pretty(&shown.value)?);
-    print_effects(&shown);
-    Ok(ExitCode::SUCCESS)
+    println!("{}", effects(&shown).trim_start_matches('\n'));
+    Ok(Exit::Done)
 }
 
-async fn redrive(client: &Client, letters: &[LetterId], dry_run: bool) -> anyhow::Result<ExitCode> {
+async fn redrive(client: &Client, letters: &[LetterId], output: Output) -> anyhow::Result<Exit> {
     for letter in letters {
-        if dry_run {
-            let shown: Shown = client.get(&format!("/admin/dead-letters/{letter}")).await?;
-            println!("{letter}: {}", name(shown.letter.state));
-            print_effects(&shown);
-            continue;
-        }
         let done: Redriven =
             client.post(&format!("/admin/dead-letters/{letter}/redrive"), &Value::Null).await?;
-        println!("{letter}: {}", if done.handed_in { "handed in" } else { "not open, left alone" });
+        let said = if done.handed_in { "handed in" } else { "not open, left alone" };
+        output.line(&done, || format!("{letter}: {said}"))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
-async fn preview_all(client: &Client, filters: Filters) -> anyhow::Result<ExitCode> {
+async fn preview(client: &Client, letters: &[LetterId], output: Output) -> anyhow::Result<Exit> {
+    for letter in letters {
+        let shown: Shown = client.get(&format!("/admin/dead-letters/{letter}")).await?;
+        output.line(&shown, || format!("{letter}: {}{}", name(shown.letter.state), effects(&shown)))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn preview_all(client: &Client, filters: Filters, output: Output) -> anyhow::Result<Exit> {
     let filters = Filters { state: Some(State::Open), ..filters };
     let letters: Vec<Letter> = client.get(&with_query("/admin/dead-letters", &filters)?).await?;
     let letters: Vec<LetterId> = letters.iter().filter_map(|letter| letter.letter.parse().ok()).collect();
-    redrive(client, &letters, true).await
+    preview(client, &letters, output).await
 }
 
-async fn redrive_all(client: &Client, wish: &RedriveWish) -> anyhow::Result<ExitCode> {
+async fn redrive_all(client: &Client, wish: &RedriveWish, output: Output) -> anyhow::Result<Exit> {
     let bar = Bar::new("letters");
     let told =
         |progress: Progress| bar.at((progress.handed_in + progress.refused) as u64, progress.total as u64);
     let done = client.follow("/admin/dead-letters/redrive", wish, told).await;
     bar.end();
-    let Progress { total, handed_in, refused, last_refusal } = done?;
-    println!("{handed_in} of {total} handed in, {refused} refused");
-    if let Some(reason) = last_refusal {
-        println!("the last refusal: {reason}");
+    let done = done?;
+    if output.json {
+        print_json(&done)?;
+    } else {
+        let Progress { total, handed_in, refused, last_refusal } = &done;
+        println!("{handed_in} of {total} handed in, {refused} refused");
+        if let Some(reason) = last_refusal {
+            println!("the last refusal: {reason}");
+        }
     }
-    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(Exit::found_if(done.refused > 0))
 }
 
-async fn discard(client: &Client, letters: &[LetterId], reason: &str) -> anyhow::Result<ExitCode> {
+async fn discard(
+    client: &Client,
+    letters: &[LetterId],
+    reason: &str,
+    output: Output,
+) -> anyhow::Result<Exit> {
     for letter in letters {
         let path = format!("/admin/dead-letters/{letter}/discard");
         let discarded: Letter = client.post(&path, &json!({ "reason": reason })).await?;
-        println!("{letter}: {}", name(discarded.state));
+        output.line(&discarded, || format!("{letter}: {}", name(discarded.state)))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
-fn print_effects(shown: &Shown) {
+/// A line a consumer group, and one a field that would change.
+fn effects(shown: &Shown) -> String {
+    let mut text = String::new();
     for would in &shown.would {
-        println!("  {}: {}", would.group, would.effect);
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n  {}: {}", would.group, would.effect);
         for line in difference(would.before.as_ref(), would.after.as_ref()) {
-            println!("    {line}");
+            let _ = write!(text, "\n    {line}");
         }
     }
+    text
 }
 
 /// The top-level fields that differ.

@@ -1,20 +1,26 @@
-//! `esteira doctor`: every engine, a line a check; exit code 1 where one fails.
+//! `esteira doctor`: every engine, a line a check.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use esteira_config::Settings;
 
+use super::print::{Output, print_json, verdict};
 use crate::admin::Client;
+use crate::exit::Exit;
 use crate::platform::{Check, Engines, Needs, held_elsewhere};
 
-pub async fn doctor(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub async fn doctor(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let checks =
         if held_elsewhere(settings) { ask_the_running_one(settings).await? } else { examine(settings).await };
-    for Check { name, ok, detail } in &checks {
-        println!("{}  {name:<28} {detail}", if *ok { "ok  " } else { "FAIL" });
+    if output.json {
+        print_json(&checks)?;
+    } else {
+        for Check { name, ok, detail } in &checks {
+            let word = verdict(*ok, if *ok { "ok  " } else { "FAIL" });
+            anstream::println!("{word}  {name:<28} {detail}");
+        }
     }
-    Ok(if checks.iter().all(|check| check.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(Exit::found_if(!checks.iter().all(|check| check.ok)))
 }
 
 /// The embedded engines belong to the process that has them open.

@@ -1,19 +1,21 @@
 //! `esteira erase`: a person's data, from tables, log and views.
 
-use std::process::ExitCode;
-
 use clap::{Args, Subcommand};
 use esteira_config::Settings;
 use esteira_erasure::{Entry, Erased, Refused};
 
-use super::print::print_json;
+use super::print::{Output, print_json};
 use super::progress::Bar;
 use crate::admin::{Client, ErasureWish};
+use crate::exit::Exit;
 
 /// Whose data to erase.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Erase {
     /// Erase name and email of users from every store, for good
+    #[command(
+        after_help = "Examples:\n  esteira erase user 12 --dry-run\n  esteira erase user 12 13 --yes --reason 'ticket 4711'"
+    )]
     User {
         /// The users' ids
         #[arg(required = true)]
@@ -22,6 +24,7 @@ pub enum Erase {
         how: How,
     },
     /// Erase everybody again who was ever erased: after a backup was restored
+    #[command(after_help = "Examples:\n  esteira erase again --yes\n  esteira erase again 14 15 --yes")]
     Again {
         /// Users that were erased after that backup
         users: Vec<i64>,
@@ -29,11 +32,8 @@ pub enum Erase {
         how: How,
     },
     /// List who was erased, when and why
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(after_help = "Examples:\n  esteira erase list --json > erased.json")]
+    List(Output),
 }
 
 /// How to erase.
@@ -48,35 +48,34 @@ pub struct How {
     /// Change nothing, and count what there is
     #[arg(long)]
     dry_run: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
-pub async fn erase(settings: &Settings, command: Erase) -> anyhow::Result<ExitCode> {
+pub async fn erase(settings: &Settings, command: Erase) -> anyhow::Result<Exit> {
     let client = Client::open(settings).await?;
     let result = match command {
         Erase::User { users, how } => run(&client, users, false, how).await,
         Erase::Again { users, how } => run(&client, users, true, how).await,
-        Erase::List { json } => list(&client, json).await,
+        Erase::List(output) => list(&client, output).await,
     };
     client.close().await;
     result
 }
 
-async fn run(client: &Client, users: Vec<i64>, again: bool, how: How) -> anyhow::Result<ExitCode> {
+async fn run(client: &Client, users: Vec<i64>, again: bool, how: How) -> anyhow::Result<Exit> {
     let wish = ErasureWish { users, reason: how.reason, again, dry_run: how.dry_run };
     let bar = Bar::new("records");
     let told = |erased: Erased| bar.at(erased.read, erased.total);
     let erased: anyhow::Result<Erased> = client.follow("/admin/erasures", &wish, told).await;
     bar.end();
     let erased = erased?;
-    if how.json {
+    if how.output.json {
         print_json(&erased)?;
     } else {
         print(&erased, wish.dry_run);
     }
-    Ok(if erased.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(Exit::found_if(!erased.refused.is_empty()))
 }
 
 fn print(erased: &Erased, dry_run: bool) {
@@ -106,14 +105,14 @@ fn print(erased: &Erased, dry_run: bool) {
     }
 }
 
-async fn list(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
+async fn list(client: &Client, output: Output) -> anyhow::Result<Exit> {
     let entries: Vec<Entry> = client.get("/admin/erasures").await?;
-    if json {
+    if output.json {
         return print_json(&entries);
     }
     for Entry { user_id, reason, requested_at, erased_at } in &entries {
         let erased = erased_at.map_or_else(|| "broken off".to_owned(), |at| at.to_string());
         println!("{user_id}\t{requested_at}\t{erased}\t{reason}");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }

@@ -1,6 +1,5 @@
 //! `esteira healthcheck`: asks the process on `PORT` whether it is ready.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -8,12 +7,15 @@ use axum::body::Body;
 use axum::http::Request;
 use esteira_config::Settings;
 use http_body_util::BodyExt;
+use serde_json::Value;
 
+use super::print::{Output, print_json};
+use crate::exit::Exit;
 use crate::platform::send;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-pub async fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub async fn healthcheck(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let port = settings.port.context("PORT is not set: it says which process to ask")?;
     let exchange = async {
         let response = send("127.0.0.1", port, Request::get("/readyz").body(Body::empty())?).await?;
@@ -23,6 +25,20 @@ pub async fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {
     let (ready, body) = tokio::time::timeout(TIMEOUT, exchange)
         .await
         .with_context(|| format!("127.0.0.1:{port} does not answer"))??;
-    println!("{}", String::from_utf8_lossy(&body));
-    Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let told: Value = serde_json::from_slice(&body)
+        .with_context(|| format!("127.0.0.1:{port} gave another answer than expected"))?;
+    if output.json {
+        print_json(&told)?;
+    } else {
+        print(&told);
+    }
+    Ok(Exit::found_if(!ready))
+}
+
+fn print(told: &Value) {
+    let text = |of: &Value, member: &str| of[member].as_str().unwrap_or_default().to_owned();
+    println!("{}", text(told, "status"));
+    for stage in told["stages"].as_array().into_iter().flatten() {
+        println!("  {:<20} {}  {}", text(stage, "name"), text(stage, "state"), text(stage, "reason"));
+    }
 }

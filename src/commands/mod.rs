@@ -1,13 +1,14 @@
 //! The subcommands, one file each.
 
 mod bench;
-mod config;
+pub mod config;
 pub mod dlq;
 mod doctor;
 pub mod erase;
+mod generate;
 mod healthcheck;
 pub mod outbox;
-mod print;
+pub mod print;
 mod progress;
 mod rebuild;
 mod run;
@@ -15,41 +16,50 @@ mod topics;
 mod trace;
 mod verify;
 
-use std::process::ExitCode;
-
 use esteira_config::{LogFormat, Settings};
 use esteira_telemetry::Format;
 
 use crate::cli::{Cli, Command};
+use crate::commands::config::How;
+use crate::commands::print::Output;
+use crate::exit::Exit;
 use crate::roles::Role;
 
 /// Executes what the command line asks for.
-pub async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+pub async fn execute(cli: Cli) -> anyhow::Result<Exit> {
+    match cli.command.unwrap_or(Command::Run(Output::default())) {
+        Command::Run(output) => run::run(settings()?, &Role::ALL, output).await,
+        Command::UserService(output) => run::run(settings()?, &[Role::Users], output).await,
+        Command::ProductService(output) => run::run(settings()?, &[Role::Products], output).await,
+        Command::OrderService(output) => run::run(settings()?, &[Role::Orders], output).await,
+        Command::QueryService(output) => run::run(settings()?, &[Role::Query], output).await,
+        Command::Dispatcher(output) => run::run(settings()?, &[Role::Dispatcher], output).await,
+        Command::Projector(output) => run::run(settings()?, &[Role::Projector], output).await,
+        Command::Console(output) => run::run(settings()?, &[Role::Console], output).await,
+        Command::Dlq(command) => dlq::dlq(&settings()?, *command).await,
+        Command::Outbox(command) => outbox::outbox(&settings()?, command).await,
+        Command::Rebuild { views, output } => rebuild::rebuild(&settings()?, views, output).await,
+        Command::Verify { repair, output } => verify::verify(&settings()?, repair, output).await,
+        Command::Trace { order, output } => trace::trace(&settings()?, order, output).await,
+        Command::Erase(command) => erase::erase(&settings()?, command).await,
+        Command::Topics(output) => topics::topics(&settings()?, output).await,
+        Command::Doctor(output) => doctor::doctor(&settings()?, output).await,
+        Command::Bench { options, output } => bench::bench(&settings()?, *options, output).await,
+        Command::Config(How { reference: true, output }) => config::reference(output),
+        Command::Config(How { reference: false, output }) => config::config(&settings()?, output),
+        Command::Healthcheck(output) => healthcheck::healthcheck(&settings()?, output).await,
+        Command::Completions { shell } => Ok(generate::completions(shell)),
+        Command::Man { out } => generate::man(out.as_deref()),
+    }
+}
+
+/// The settings, and logs as they ask for.
+fn settings() -> anyhow::Result<Settings> {
     let settings = Settings::load()?;
     let format = match settings.log_format {
         LogFormat::Pretty => Format::Pretty,
         LogFormat::Json => Format::Json,
     };
     esteira_telemetry::init(settings.log.as_deref(), format)?;
-    match cli.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(settings, &Role::ALL).await,
-        Command::UserService => run::run(settings, &[Role::Users]).await,
-        Command::ProductService => run::run(settings, &[Role::Products]).await,
-        Command::OrderService => run::run(settings, &[Role::Orders]).await,
-        Command::QueryService => run::run(settings, &[Role::Query]).await,
-        Command::Dispatcher => run::run(settings, &[Role::Dispatcher]).await,
-        Command::Projector => run::run(settings, &[Role::Projector]).await,
-        Command::Console => run::run(settings, &[Role::Console]).await,
-        Command::Dlq(command) => dlq::dlq(&settings, *command).await,
-        Command::Outbox(command) => outbox::outbox(&settings, command).await,
-        Command::Rebuild { views } => rebuild::rebuild(&settings, views).await,
-        Command::Verify { repair, json } => verify::verify(&settings, repair, json).await,
-        Command::Trace { order, json } => trace::trace(&settings, order, json).await,
-        Command::Erase(command) => erase::erase(&settings, command).await,
-        Command::Topics => topics::topics(&settings).await,
-        Command::Doctor => doctor::doctor(&settings).await,
-        Command::Bench(options) => bench::bench(&settings, *options).await,
-        Command::Config => Ok(config::config(&settings)),
-        Command::Healthcheck => healthcheck::healthcheck(&settings).await,
-    }
+    Ok(settings)
 }

@@ -1,29 +1,29 @@
 //! `esteira outbox`: rows that the log refuses.
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 use esteira_config::Settings;
 use serde_json::{Value, json};
 
-use super::print::print_json;
+use super::print::{Output, print_json};
 use crate::admin::{Client, StuckRow};
+use crate::exit::Exit;
 
 /// What to do with outbox rows that cannot be published.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Outbox {
     /// List the rows that the log has refused, oldest first
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(after_help = "Examples:\n  esteira outbox list\n  esteira outbox list --json")]
+    List(Output),
     /// Try rows again at once
+    #[command(after_help = "Examples:\n  esteira outbox retry 17 18")]
     Retry {
         /// The rows' ids
         #[arg(required = true)]
         rows: Vec<i64>,
+        #[command(flatten)]
+        output: Output,
     },
+    #[command(after_help = "Examples:\n  esteira outbox skip 17 --reason 'larger than the topic takes'")]
     /// Give rows up: an event that changes nothing is published in their place
     Skip {
         /// The rows' ids
@@ -32,23 +32,27 @@ pub enum Outbox {
         /// Kept beside the row
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
-pub async fn outbox(settings: &Settings, command: Outbox) -> anyhow::Result<ExitCode> {
+pub async fn outbox(settings: &Settings, command: Outbox) -> anyhow::Result<Exit> {
     let client = Client::open(settings).await?;
     let result = match command {
-        Outbox::List { json } => list(&client, json).await,
-        Outbox::Retry { rows } => each(&client, &rows, "retry", &Value::Null).await,
-        Outbox::Skip { rows, reason } => each(&client, &rows, "skip", &json!({ "reason": reason })).await,
+        Outbox::List(output) => list(&client, output).await,
+        Outbox::Retry { rows, output } => each(&client, &rows, "retry", &Value::Null, output).await,
+        Outbox::Skip { rows, reason, output } => {
+            each(&client, &rows, "skip", &json!({ "reason": reason }), output).await
+        }
     };
     client.close().await;
     result
 }
 
-async fn list(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
+async fn list(client: &Client, output: Output) -> anyhow::Result<Exit> {
     let rows: Vec<StuckRow> = client.get("/admin/outbox").await?;
-    if json {
+    if output.json {
         return print_json(&rows);
     }
     for StuckRow { id, aggregate, aggregate_id, event_type, attempts, error, .. } in &rows {
@@ -59,13 +63,20 @@ async fn list(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
             error.as_deref().unwrap_or("-")
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
-async fn each(client: &Client, rows: &[i64], verb: &str, body: &Value) -> anyhow::Result<ExitCode> {
+async fn each(
+    client: &Client,
+    rows: &[i64],
+    verb: &str,
+    body: &Value,
+    output: Output,
+) -> anyhow::Result<Exit> {
     for id in rows {
         client.post::<()>(&format!("/admin/outbox/{id}/{verb}"), body).await?;
-        println!("{id}: {}", if verb == "skip" { "given up" } else { "due at once" });
+        let state = if verb == "skip" { "given up" } else { "due at once" };
+        output.line(&json!({ "id": id, "state": state }), || format!("{id}: {state}"))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }

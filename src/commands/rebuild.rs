@@ -1,15 +1,16 @@
 //! `esteira rebuild`: views from the outbox.
 
-use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use esteira_config::Settings;
 use esteira_projector::Rebuilt;
 
+use super::print::{Output, print_json};
 use super::progress::Bar;
 use crate::admin::{Client, RebuildWish, ViewName};
+use crate::exit::Exit;
 
-pub async fn rebuild(settings: &Settings, views: Vec<ViewName>) -> anyhow::Result<ExitCode> {
+pub async fn rebuild(settings: &Settings, views: Vec<ViewName>, output: Output) -> anyhow::Result<Exit> {
     let client = Client::open(settings).await?;
     let (bar, started) = (Bar::new("events"), Instant::now());
     let told = |rebuilt: Rebuilt| bar.at(rebuilt.events, rebuilt.total);
@@ -17,14 +18,23 @@ pub async fn rebuild(settings: &Settings, views: Vec<ViewName>) -> anyhow::Resul
         client.follow("/admin/rebuild", &RebuildWish { views }, told).await;
     bar.end();
     client.close().await;
-    let Rebuilt { events, replaced, removed, broken, .. } = rebuilt?;
-    for reason in &broken {
+    let rebuilt = rebuilt?;
+    if output.json {
+        print_json(&rebuilt)?;
+    } else {
+        print(&rebuilt, started.elapsed());
+    }
+    Ok(Exit::found_if(!rebuilt.broken.is_empty()))
+}
+
+fn print(rebuilt: &Rebuilt, took: Duration) {
+    let Rebuilt { events, replaced, removed, broken, .. } = rebuilt;
+    for reason in broken {
         println!("{reason}");
     }
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = took.as_secs_f64();
     println!(
         "{events} events in {seconds:.1} s: {replaced} documents replaced, {removed} removed, {} left as they are",
         broken.len()
     );
-    Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,35 +1,34 @@
 //! Running roles until a signal.
 
-use std::process::ExitCode;
-
 use anyhow::Context;
 use esteira_config::Settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::print::Output;
+use crate::exit::Exit;
 use crate::platform::{Engines, Listeners, Needs, Platform, banner, create_topics, migrate};
 use crate::roles::{self, Role};
 
-/// What a shell reports for a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
-
-pub async fn run(settings: Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
+pub async fn run(settings: Settings, roles: &[Role], output: Output) -> anyhow::Result<Exit> {
+    let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    tracing::info!(env = %settings.env, roles = names.join(","), "starting");
     let mut signals = Signals::install()?;
     esteira_telemetry::metrics::install()?;
     let platform = tokio::select! {
         platform = start(settings, roles) => platform?,
-        () = signals.next() => return Ok(ExitCode::SUCCESS),
+        () = signals.next() => return Ok(Exit::Done),
     };
     tokio::select! {
         () = platform.started() => {
-            banner::print(&platform, roles);
+            banner::print(&platform, roles, output.json);
             signals.next().await;
         }
         () = signals.next() => {}
     }
     tracing::info!("stopping: answering what is in flight");
     tokio::select! {
-        () = platform.stop() => Ok(ExitCode::SUCCESS),
-        () = signals.next() => Ok(ExitCode::from(INTERRUPTED)),
+        () = platform.stop() => Ok(Exit::Done),
+        () = signals.next() => Ok(Exit::Interrupted),
     }
 }
 

@@ -1,16 +1,22 @@
 //! `esteira topics`: creates what is missing and lists all.
 
-use std::process::ExitCode;
-
 use esteira_config::Settings;
+use serde_json::{Value, json};
 
+use super::print::{Output, print_json};
+use crate::exit::Exit;
 use crate::platform::{Engines, Needs, create_topics};
 
-pub async fn topics(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub async fn topics(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let engines = Engines::open(settings, Needs { log: true, ..Needs::default() }).await?;
-    for (name, created) in create_topics(settings, engines.log()?.as_ref()).await? {
+    let topics = create_topics(settings, engines.log()?.as_ref()).await?;
+    engines.close().await;
+    if output.json {
+        let topic = |(name, created)| json!({ "topic": name, "created": created });
+        return print_json(&topics.into_iter().map(topic).collect::<Vec<Value>>());
+    }
+    for (name, created) in topics {
         println!("{name}\t{}", if created { "created" } else { "present" });
     }
-    engines.close().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }

@@ -1,19 +1,18 @@
 //! `esteira trace`: an order's whole journey.
 
-use std::process::ExitCode;
-
 use esteira_config::Settings;
 use esteira_query_api::{Journey, Step, StepState, Waiting};
 
-use super::print::print_json;
+use super::print::{Output, print_json};
 use crate::admin::Client;
+use crate::exit::Exit;
 
-pub async fn trace(settings: &Settings, order: i64, json: bool) -> anyhow::Result<ExitCode> {
+pub async fn trace(settings: &Settings, order: i64, output: Output) -> anyhow::Result<Exit> {
     let client = Client::open(settings).await?;
     let journey: anyhow::Result<Journey> = client.get(&format!("/admin/orders/{order}/journey")).await;
     client.close().await;
     let journey = journey?;
-    if json {
+    if output.json {
         return print_json(&journey);
     }
     let Journey { order_id, status, version, events, waiting } = &journey;
@@ -29,7 +28,7 @@ pub async fn trace(settings: &Settings, order: i64, json: bool) -> anyhow::Resul
             error.as_deref().unwrap_or("")
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
 fn line(step: &Step) -> String {

@@ -1,15 +1,14 @@
 //! `esteira verify`: whether outbox, tables, views and log say the same.
 
-use std::process::ExitCode;
-
 use esteira_config::Settings;
 use esteira_projector::{Difference, Verified, Where};
 
-use super::print::print_json;
+use super::print::{Output, print_json};
 use super::progress::Bar;
 use crate::admin::{Client, VerifyWish};
+use crate::exit::Exit;
 
-pub async fn verify(settings: &Settings, repair: bool, json: bool) -> anyhow::Result<ExitCode> {
+pub async fn verify(settings: &Settings, repair: bool, output: Output) -> anyhow::Result<Exit> {
     let client = Client::open(settings).await?;
     let bar = Bar::new("events");
     let told = |verified: Verified| bar.at(verified.read, verified.total);
@@ -18,13 +17,12 @@ pub async fn verify(settings: &Settings, repair: bool, json: bool) -> anyhow::Re
     bar.end();
     client.close().await;
     let verified = verified?;
-    let agrees = verified.differences.is_empty();
-    if json {
+    if output.json {
         print_json(&verified)?;
     } else {
         print(&verified);
     }
-    Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(Exit::found_if(!verified.differences.is_empty()))
 }
 
 fn print(verified: &Verified) {

@@ -11,21 +11,11 @@ use crate::roles::Role;
 pub struct Listeners(pub Vec<(Role, TcpListener)>);
 
 impl Listeners {
-    /// A role of its own listens on `PORT`; the dispatcher and the projector do only then, for their health.
     pub async fn bind(settings: &Settings, roles: &[Role]) -> anyhow::Result<Self> {
         let alone = roles.len() == 1;
         let mut bound = Vec::new();
         for role in roles {
-            let own = match role {
-                Role::Users => Some((settings.users_port, "ESTEIRA_USERS_PORT")),
-                Role::Products => Some((settings.products_port, "ESTEIRA_PRODUCTS_PORT")),
-                Role::Orders => Some((settings.orders_port, "ESTEIRA_ORDERS_PORT")),
-                Role::Query => Some((settings.query_port, "ESTEIRA_QUERY_PORT")),
-                Role::Console => Some((settings.console_port, "ESTEIRA_CONSOLE_PORT")),
-                Role::Dispatcher | Role::Projector => None,
-            };
-            let chosen = settings.port.filter(|_| alone).map(|port| (port, "PORT")).or(own);
-            if let Some((port, setting)) = chosen {
+            if let Some((port, setting)) = role.port(settings, alone) {
                 bound.push((*role, bind(&settings.host, port, setting).await?));
             }
         }

@@ -8,6 +8,8 @@ mod projector;
 mod query;
 mod users;
 
+use esteira_config::Settings;
+
 use crate::platform::Platform;
 
 /// A part of the platform that can be a process of its own.
@@ -43,6 +45,20 @@ impl Role {
             Self::Projector => "projector",
             Self::Console => "console",
         }
+    }
+
+    /// Its port, and the setting that chose it. A role of its own listens on `PORT`; the dispatcher and the projector do
+    /// only then, for their health.
+    pub fn port(self, settings: &Settings, alone: bool) -> Option<(u16, &'static str)> {
+        let own = match self {
+            Self::Users => Some((settings.users_port, "ESTEIRA_USERS_PORT")),
+            Self::Products => Some((settings.products_port, "ESTEIRA_PRODUCTS_PORT")),
+            Self::Orders => Some((settings.orders_port, "ESTEIRA_ORDERS_PORT")),
+            Self::Query => Some((settings.query_port, "ESTEIRA_QUERY_PORT")),
+            Self::Console => Some((settings.console_port, "ESTEIRA_CONSOLE_PORT")),
+            Self::Dispatcher | Self::Projector => None,
+        };
+        settings.port.filter(|_| alone).map(|port| (port, "PORT")).or(own)
     }
 }
 

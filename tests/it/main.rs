@@ -7,6 +7,7 @@ mod harness;
 
 mod api;
 mod belt;
+mod cli;
 mod console;
 mod dlq;
 mod erase;

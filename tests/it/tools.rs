@@ -88,7 +88,7 @@ async fn the_tools_work(mut platform: Platform) {
     let rebuilt = tool(&platform, &["rebuild", "orders"]).await;
     assert!(rebuilt.code == 0 && rebuilt.stdout.contains("1 documents replaced"), "{}", rebuilt.stdout);
     assert_eq!(trace(&platform, &order).await["status"], "PAID");
-    assert_eq!(tool(&platform, &["trace", "999"]).await.code, 1);
+    assert_eq!(tool(&platform, &["trace", "999"]).await.code, 3);
     platform.stop_all().await;
 }
 
@@ -148,7 +148,7 @@ async fn a_row_that_cannot_be_published_is_skipped(mut platform: Platform) {
     })
     .await;
     assert_eq!(trace(&platform, &order).await["status"], "PAID");
-    assert_eq!(tool(&platform, &["outbox", "skip", &id, "--reason", "again"]).await.code, 1);
+    assert_eq!(tool(&platform, &["outbox", "skip", &id, "--reason", "again"]).await.code, 3);
     platform.stop_all().await;
 }
 

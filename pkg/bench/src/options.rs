@@ -10,10 +10,10 @@ use clap::{Args, ValueEnum};
 pub struct Options {
     /// What to measure; everything without any
     pub scenarios: Vec<Scenario>,
-    /// Write the figures to this file
+    /// Write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Print each figure beside the one in this file, which --json has written
+    pub save: Option<PathBuf>,
+    /// Print each figure beside the one in this file, which --save has written
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
     /// How long each load lasts, after its ramp [default: 20 s; latency 120 s, end-to-end 60 s]
