@@ -13,7 +13,7 @@ use esteira_projector::{GROUP, Projector, TOPICS};
 use esteira_reactions::{React, ReactionStore, Reactions};
 use esteira_sql::Timestamp;
 use esteira_telemetry::{Health, Stage};
-use esteira_web::{ApiInfo, Limits, health_routes, mount, serve};
+use esteira_web::{ApiInfo, Bearer, Limits, health_routes, mount, serve};
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -184,6 +184,15 @@ impl Platform {
     /// Adds the API of a role, to be served once every role is started.
     pub fn serve(&mut self, role: Role, routes: OpenApiRouter, info: ApiInfo) {
         self.apis.push((role, routes, info));
+    }
+
+    /// As [`Self::serve`], for whoever has the token of the command services, if there is one.
+    pub fn serve_commands(&mut self, role: Role, routes: OpenApiRouter, info: ApiInfo) {
+        let routes = match &self.settings.command_token {
+            Some(tokens) => Bearer::new("ESTEIRA_COMMAND_TOKEN", tokens.reveal()).guard(routes),
+            None => routes,
+        };
+        self.serve(role, routes, info);
     }
 
     /// Puts the pages of `console` around the API of its role.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esteira_config::Secret;
+use esteira_config::Tokens;
 use esteira_console::{Console, Guard};
 use esteira_web::ApiInfo;
 
@@ -19,7 +19,7 @@ const API: ApiInfo = ApiInfo {
 
 pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     let settings = &platform.settings;
-    let guard = Guard::new(settings.admin_token.as_ref().map(Secret::reveal), &settings.host);
+    let guard = Guard::new(settings.admin_token.iter().flat_map(Tokens::reveal), &settings.host);
     let admin = Admin::new(settings, &platform.engines)?;
     let console = Console {
         letters: admin.letters.clone(),

@@ -22,6 +22,6 @@ pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     };
     let commands = platform.executor(Arc::new(Orders { price_policy }), "order commands")?;
     platform.react(commands.clone(), "order reactions")?;
-    platform.serve(Role::Orders, routes(OrdersApi { commands, db }), API);
+    platform.serve_commands(Role::Orders, routes(OrdersApi { commands, db }), API);
     Ok(())
 }

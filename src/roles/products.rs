@@ -18,6 +18,6 @@ pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     let db = platform.engines.store()?.clone();
     let commands = platform.executor(Arc::new(Products), "product commands")?;
     platform.react(commands.clone(), "product reactions")?;
-    platform.serve(Role::Products, routes(ProductsApi { commands, db }), API);
+    platform.serve_commands(Role::Products, routes(ProductsApi { commands, db }), API);
     Ok(())
 }

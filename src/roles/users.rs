@@ -17,6 +17,6 @@ const API: ApiInfo = ApiInfo {
 pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     let db = platform.engines.store()?.clone();
     let commands = platform.executor(Arc::new(Users), "user commands")?;
-    platform.serve(Role::Users, routes(UsersApi { commands, db }), API);
+    platform.serve_commands(Role::Users, routes(UsersApi { commands, db }), API);
     Ok(())
 }

@@ -13,4 +13,5 @@ mod dlq;
 mod erase;
 mod metrics;
 mod start;
+mod tokens;
 mod tools;

@@ -106,6 +106,8 @@ impl<'s> Platform<'s> {
         command
             .arg(subcommand)
             .env_remove("PORT")
+            .env_remove("ESTEIRA_COMMAND_TOKEN")
+            .env_remove("ESTEIRA_COMMAND_TOKEN_FILE")
             .envs(&self.sandbox.variables)
             .envs(ports.map(|(name, port)| (name, port.to_string())))
             .stdin(Stdio::null());

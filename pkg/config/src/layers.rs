@@ -18,8 +18,8 @@ const SCRIPTS: [&str; 4] =
     ["ESTEIRA_TEST_", "ESTEIRA_ENGINES_", "ESTEIRA_REQUIRE_ENGINES", "ESTEIRA_TOOLS_DIR"];
 
 /// Variables that may be given as a file instead, by their name and `_FILE`, as container platforms hand out secrets.
-pub(crate) const SECRETS: [&str; 4] =
-    ["MYSQL_DSN", "MONGO_URI", "ESTEIRA_ADMIN_TOKEN", "ESTEIRA_KAFKA_SASL_PASSWORD"];
+pub(crate) const SECRETS: [&str; 5] =
+    ["MYSQL_DSN", "MONGO_URI", "ESTEIRA_ADMIN_TOKEN", "ESTEIRA_COMMAND_TOKEN", "ESTEIRA_KAFKA_SASL_PASSWORD"];
 const FROM_FILE: &str = "_FILE";
 
 /// A setting's names: its key in the file, then its variables, the strongest first.

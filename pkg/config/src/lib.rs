@@ -23,5 +23,5 @@ pub use kafka::{KafkaSecurity, Sasl};
 pub use mongo::MongoUri;
 pub use mysql::{MysqlAddress, MysqlDsn, MysqlTls};
 pub use report::{Effective, Origin, markdown, render};
-pub use rule::Secret;
+pub use rule::{Secret, Tokens};
 pub use settings::{Settings, reference};

@@ -88,6 +88,24 @@ pub(crate) fn secret() -> Rule<Secret> {
     Rule::new("secret", "any text", |text| Ok(Secret(text.to_owned()))).showing(Show::Nothing)
 }
 
+/// What a program sends as a bearer token: several, so that one can be replaced while clients still have the other.
+pub(crate) fn tokens() -> Rule<Tokens> {
+    Rule::new(
+        "secrets",
+        "tokens of visible ASCII characters without commas; commas or line breaks between",
+        |text| {
+            let tokens = text.split([',', '\n']).map(str::trim).filter(|token| !token.is_empty());
+            let tokens: Vec<Secret> = tokens.map(|token| Secret(token.to_owned())).collect();
+            if tokens.is_empty() {
+                return Err("it has no token".to_owned());
+            }
+            let visible = |token: &Secret| token.0.bytes().all(|byte| byte.is_ascii_graphic());
+            if tokens.iter().all(visible) { Ok(Tokens(tokens)) } else { Err(String::new()) }
+        },
+    )
+    .showing(Show::Nothing)
+}
+
 pub(crate) fn path() -> Rule<PathBuf> {
     Rule::new("path", "a path", |text| Ok(PathBuf::from(text)))
 }
@@ -149,6 +167,22 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Tokens, at least one, which `Debug` hides.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tokens(Vec<Secret>);
+
+impl Tokens {
+    /// The one that our own tools send.
+    pub fn first(&self) -> &Secret {
+        &self.0[0]
+    }
+
+    /// The texts themselves, for whoever compares.
+    pub fn reveal(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(Secret::reveal)
+    }
+}
+
 impl From<String> for Secret {
     fn from(text: String) -> Self {
         Self(text)
@@ -183,6 +217,16 @@ mod tests {
         assert_eq!((prefix().parse)("test-1_a."), Ok("test-1_a.".into()));
         assert!((prefix().parse)("test/1").is_err());
         assert!((prefix().parse)(&"x".repeat(101)).is_err());
+    }
+
+    #[test]
+    fn tokens_are_a_list_in_a_line_or_in_lines() {
+        let read = |text| (tokens().parse)(text).map(|tokens| tokens.reveal().collect::<Vec<_>>().join("|"));
+        assert_eq!(read("a-1,b-2"), Ok("a-1|b-2".to_owned()));
+        assert_eq!(read("a-1\r\n\nb-2\n"), Ok("a-1|b-2".to_owned()));
+        assert_eq!(read(","), Err("it has no token".to_owned()));
+        assert!(read("a b").is_err() && read("ä").is_err());
+        assert_eq!(format!("{:?}", (tokens().parse)("hunter2").unwrap()), "Tokens([***])");
     }
 
     #[test]

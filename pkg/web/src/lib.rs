@@ -2,21 +2,26 @@
 //!
 //! A service builds a [`utoipa_axum::router::OpenApiRouter`], gives it to [`mount`] and serves the result with [`serve`].
 
+mod attempts;
+mod bearer;
 mod extract;
 mod fields;
 mod health;
 mod layers;
 mod openapi;
+mod peer;
 mod problem;
 mod respond;
 mod server;
 mod token;
 
+pub use bearer::Bearer;
 pub use extract::{IdempotencyKey, IfMatch, JsonBody, ListPage, OptionalJsonBody, PathId, Traceparent};
 pub use fields::Fields;
 pub use health::health_routes;
 pub use layers::protect;
 pub use openapi::{ApiInfo, CommandProblems, ReadProblems, mount};
+pub use peer::Peer;
 pub use problem::{FieldError, Members, Problem};
 pub use respond::{Created, Envelope, List, Message, Reply, etag};
 pub use server::{BindError, Limits, bind, serve};

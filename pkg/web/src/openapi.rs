@@ -12,6 +12,7 @@ use crate::layers::protect;
 use crate::problem::Problem;
 use crate::server::Limits;
 
+pub(crate) use problems::problem;
 pub use problems::{CommandProblems, ReadProblems};
 
 /// What the document says of the service.

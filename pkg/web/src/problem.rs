@@ -85,7 +85,7 @@ pub struct Members {
     /// The text that the Go services gave as `details`, on an invalid request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
-    /// Sent beside the body: `Retry-After`, `Allow`, `Accept`.
+    /// Sent beside the body: `Retry-After`, `Allow`, `Accept`, `WWW-Authenticate`.
     #[serde(skip)]
     #[schema(ignore)]
     pub(crate) headers: HeaderMap,

@@ -108,7 +108,7 @@ async fn accept(
     loop {
         let place = Arc::clone(&places).acquire_owned().await;
         let Some((stream, peer)) = next(&listener).await else { continue };
-        let serving = connection::serve(stream, router.clone(), limits.header, stopped.clone());
+        let serving = connection::serve(stream, peer, router.clone(), limits.header, stopped.clone());
         connections.spawn(async move {
             let _place = place;
             if let Err(error) = serving.await {

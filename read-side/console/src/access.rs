@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use esteira_web::Problem;
+use esteira_web::{Bearer, Peer, Problem};
 use sha2::{Digest, Sha256};
 
 use crate::session::{self, Sessions};
@@ -20,7 +20,7 @@ type Hash = [u8; 32];
 
 #[derive(Clone)]
 pub struct Guard {
-    token: Option<Hash>,
+    tokens: Option<Bearer>,
     /// Whether only this machine can reach the listener.
     local: bool,
     sessions: Arc<Sessions>,
@@ -38,10 +38,11 @@ pub(crate) struct Visitor {
 }
 
 impl Guard {
-    /// `host` is what the listener is bound to.
-    pub fn new(token: Option<&str>, host: &str) -> Self {
+    /// `host` is what the listener is bound to. Any of `tokens` will do; without any no token is asked for.
+    pub fn new<'t>(tokens: impl IntoIterator<Item = &'t str>, host: &str) -> Self {
+        let mut tokens = tokens.into_iter().peekable();
         Self {
-            token: token.map(hash),
+            tokens: tokens.peek().is_some().then(|| Bearer::new("ESTEIRA_ADMIN_TOKEN", tokens)),
             local: is_loopback(host),
             sessions: Arc::default(),
             secret: session::random(),
@@ -49,14 +50,11 @@ impl Guard {
     }
 
     /// Why a program may not use the API.
-    fn refusal(&self, headers: &HeaderMap) -> Option<Problem> {
-        let Some(token) = self.token else { return self.refusal_without_token(headers) };
-        let given = text(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        (given.map(hash) != Some(token)).then(|| {
-            let detail =
-                "the operator's API wants Authorization: Bearer and the value of ESTEIRA_ADMIN_TOKEN";
-            Problem::new(StatusCode::UNAUTHORIZED, "token_required", detail)
-        })
+    fn refusal(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Problem> {
+        match &self.tokens {
+            Some(tokens) => tokens.check(headers, peer).err(),
+            None => self.refusal_without_token(headers),
+        }
     }
 
     /// A page in a browser on this machine reaches the listener too: under a name of its own, or as another origin.
@@ -72,7 +70,7 @@ impl Guard {
 
     /// Who asks for a page, or why it is not shown.
     pub(crate) fn visitor(&self, headers: &HeaderMap) -> Result<Visitor, Problem> {
-        if self.token.is_none() {
+        if self.tokens.is_none() {
             return match self.refusal_without_token(headers) {
                 Some(problem) => Err(problem),
                 None => Ok(Visitor { signed_in: false, form_token: self.form_token("") }),
@@ -88,9 +86,10 @@ impl Guard {
         }
     }
 
-    /// Begins a session for whoever has the token; the value of its cookie.
-    pub(crate) fn sign_in(&self, token: &str) -> Option<String> {
-        (self.token == Some(hash(token))).then(|| self.sessions.begin())
+    /// Begins a session for whoever has a token; the value of its cookie.
+    pub(crate) fn sign_in(&self, token: &str, peer: IpAddr) -> Result<Option<String>, Problem> {
+        let Some(tokens) = &self.tokens else { return Ok(None) };
+        Ok(tokens.admits(token, peer)?.then(|| self.sessions.begin()))
     }
 
     pub(crate) fn sign_out(&self, headers: &HeaderMap) {
@@ -112,8 +111,8 @@ impl Visitor {
 }
 
 /// Lets programs use the API that may.
-pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    match guard.refusal(request.headers()) {
+pub async fn check(State(guard): State<Guard>, Peer(peer): Peer, request: Request, next: Next) -> Response {
+    match guard.refusal(request.headers(), peer) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     }

@@ -47,7 +47,8 @@ fn described(problems: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     problems.iter().map(|(status, description)| ((*status).to_owned(), problem(description).into())).collect()
 }
 
-fn problem(description: &str) -> Response {
+/// An answer that is a problem.
+pub(crate) fn problem(description: &str) -> Response {
     let schema = Ref::from_schema_name("Problem");
     ResponseBuilder::new()
         .description(description)

@@ -1,12 +1,13 @@
 //! One connection: HTTP/1.1 with a limit on the time for a request's head.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -23,6 +24,7 @@ const FRESH_GRACE: Duration = Duration::from_millis(250);
 /// Serves one connection until it ends, or, once `stopped`, until the request in flight is answered.
 pub(super) async fn serve(
     stream: TcpStream,
+    peer: SocketAddr,
     router: Router,
     header: Duration,
     mut stopped: watch::Receiver<bool>,
@@ -31,7 +33,8 @@ pub(super) async fn serve(
     let service = TowerToHyperService::new(router);
     let service = service_fn({
         let used = Arc::clone(&used);
-        move |request: Request<Incoming>| {
+        move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
             used.store(true, Ordering::Relaxed);
             service.call(request)
         }

@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use esteira_web::Problem;
+use esteira_web::{Peer, Problem};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -39,6 +39,7 @@ async fn ask(State(desk): State<Arc<Desk>>, headers: HeaderMap, Query(asked): Qu
 
 async fn sign_in(
     State(desk): State<Arc<Desk>>,
+    Peer(peer): Peer,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
@@ -49,8 +50,7 @@ async fn sign_in(
     let form =
         Form::read(&body).map_err(|()| Problem::bad_request("unreadable_form", "the form cannot be read"))?;
     let next = form.text("next");
-    let Some(session) = desk.console.guard.sign_in(form.text("token")) else {
-        tracing::warn!("a wrong token was given to sign in to the console");
+    let Some(session) = desk.console.guard.sign_in(form.text("token"), peer)? else {
         let page = self::form(next, Some("This is not the value of ESTEIRA_ADMIN_TOKEN."));
         return Ok((StatusCode::FORBIDDEN, page).into_response());
     };

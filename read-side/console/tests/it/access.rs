@@ -170,7 +170,7 @@ async fn without_a_token_pages_are_for_this_machine() {
         let response = fixture.send(Method::GET, "/operations", String::new(), named).await;
         assert_eq!(response.status(), expected, "{host}");
     }
-    let open = Fixture::guarded_by(Guard::new(None, "0.0.0.0")).await;
+    let open = Fixture::guarded_by(Guard::new([], "0.0.0.0")).await;
     for path in PAGES {
         let answer = open.get(path).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
@@ -201,4 +201,28 @@ async fn every_answer_forbids_what_a_page_does_not_need() {
         page.body.matches("<script defer src=\"/assets/").count()
     );
     assert!(!page.body.contains("style=\"") && !page.body.contains("onclick"));
+}
+
+#[tokio::test]
+async fn after_many_wrong_tokens_signing_in_has_to_wait() {
+    let fixture = Fixture::with_token().await;
+    for _ in 0..10 {
+        let answer = fixture.post_from("/sign-in", ORIGIN, &[("token", "wrong")]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    }
+    let answer = fixture.post_from("/sign-in", ORIGIN, &[("token", TOKEN)]).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(
+        answer.headers.contains_key(header::RETRY_AFTER) && !answer.headers.contains_key(header::SET_COOKIE)
+    );
+}
+
+#[tokio::test]
+async fn whoever_is_signed_in_goes_on_while_others_guess() {
+    let mut fixture = Fixture::with_token().await;
+    fixture.sign_in().await;
+    for _ in 0..11 {
+        fixture.post_from("/sign-in", ORIGIN, &[("token", "wrong")]).await;
+    }
+    assert_eq!(fixture.get("/operations").await.status, StatusCode::OK);
 }

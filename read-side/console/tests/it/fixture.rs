@@ -75,12 +75,12 @@ fn schemas() -> Vec<Schema> {
 impl Fixture {
     /// Without a token, on this machine only.
     pub(crate) async fn new() -> Self {
-        Self::guarded_by(Guard::new(None, "127.0.0.1")).await
+        Self::guarded_by(Guard::new([], "127.0.0.1")).await
     }
 
     /// With a token, and nobody signed in.
     pub(crate) async fn with_token() -> Self {
-        Self::guarded_by(Guard::new(Some(TOKEN), "0.0.0.0")).await
+        Self::guarded_by(Guard::new([TOKEN], "0.0.0.0")).await
     }
 
     pub(crate) async fn guarded_by(guard: Guard) -> Self {
