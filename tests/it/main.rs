@@ -11,6 +11,7 @@ mod cli;
 mod console;
 mod dlq;
 mod erase;
+mod limits;
 mod metrics;
 mod start;
 mod tokens;

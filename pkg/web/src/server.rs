@@ -18,10 +18,14 @@ use tokio::time::{sleep, timeout};
 pub struct Limits {
     /// The most bytes of a request's body.
     pub body: usize,
+    /// About the most bytes of a request's head, at least 8,192; beyond is a 431, as are more than 100 headers.
+    pub head: usize,
     /// How long a client may take for a request's head; an idle connection is closed after this too.
     pub header: Duration,
     /// How long a handler may take, reading the body included.
     pub request: Duration,
+    /// How long a client may read nothing of an answer that waits for it.
+    pub write: Duration,
     /// How many connections are served at once; more wait in the listener's backlog.
     pub connections: usize,
     /// How long requests in flight may take to end at shutdown.
@@ -32,8 +36,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 1024 * 1024,
+            head: 64 * 1024,
             header: Duration::from_secs(30),
             request: Duration::from_secs(30),
+            write: Duration::from_secs(30),
             connections: 2048,
             grace: Duration::from_secs(20),
         }
@@ -108,10 +114,10 @@ async fn accept(
     loop {
         let place = Arc::clone(&places).acquire_owned().await;
         let Some((stream, peer)) = next(&listener).await else { continue };
-        let serving = connection::serve(stream, peer, router.clone(), limits.header, stopped.clone());
+        let (router, limits, stopped) = (router.clone(), limits.clone(), stopped.clone());
         connections.spawn(async move {
             let _place = place;
-            if let Err(error) = serving.await {
+            if let Err(error) = connection::serve(stream, peer, router, &limits, stopped).await {
                 tracing::debug!(%peer, %error, "connection ended early");
             }
         });

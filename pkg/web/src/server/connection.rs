@@ -1,4 +1,4 @@
-//! One connection: HTTP/1.1 with a limit on the time for a request's head.
+//! One connection: HTTP/1.1 with limits on a request's head, and on how long a client may leave an answer unread.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,6 +16,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
+
+use super::Limits;
 
 /// How long a connection that has not made a request yet may still make one at shutdown. Hyper counts it as busy,
 /// and browsers open such connections ahead of need.
@@ -26,7 +29,7 @@ pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    header: Duration,
+    limits: &Limits,
     mut stopped: watch::Receiver<bool>,
 ) -> hyper::Result<()> {
     let used = Arc::new(AtomicBool::new(false));
@@ -40,8 +43,10 @@ pub(super) async fn serve(
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(header);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header).max_buf_size(limits.head);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
     tokio::select! {
         ended = connection.as_mut() => return ended,
         // An error means that the server is gone: the same.

@@ -97,6 +97,63 @@ async fn a_head_that_does_not_come_closes_the_connection() {
 }
 
 #[tokio::test]
+async fn a_head_that_comes_byte_by_byte_has_the_same_time_as_any_other() {
+    let limits = Limits { header: Duration::from_millis(300), ..Limits::default() };
+    let running = start(Router::new().route("/", get(async || "home")), limits).await;
+    let mut slow = running.send("GET / HTTP/1.1\r\n").await;
+    let drip = async {
+        loop {
+            // Each byte comes well within the time of the whole.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if slow.write_all(b"a").await.is_err() {
+                return;
+            }
+        }
+    };
+    assert!(timeout(DEADLINE, drip).await.is_ok(), "the connection stays open");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let limits = Limits { header: Duration::from_millis(100), ..Limits::default() };
+    let running = start(Router::new().route("/", get(async || "home")), limits).await;
+    let answer = rest(running.send("GET / HTTP/1.1\r\nhost: here\r\n\r\n").await).await;
+    assert!(answer.ends_with("home"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let running = start(Router::new().route("/", get(async || "home")), Limits::default()).await;
+    let head = |bytes| {
+        format!("GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\nx: {}\r\n\r\n", "a".repeat(bytes))
+    };
+    assert!(rest(running.send(&head(32 * 1024)).await).await.ends_with("home"));
+    // What is closed while the client still sends may be a reset before it is an answer.
+    let mut large = TcpStream::connect(("127.0.0.1", running.port)).await.unwrap();
+    let _ = large.write_all(head(300 * 1024).as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = timeout(DEADLINE, large.read_to_end(&mut answer)).await.unwrap();
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
+    let many = "x: a\r\n".repeat(200);
+    let answer = rest(running.send(&format!("GET / HTTP/1.1\r\nhost: here\r\n{many}\r\n")).await).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_closes_the_connection() {
+    let limits = Limits { write: Duration::from_millis(100), connections: 1, ..Limits::default() };
+    let router = Router::new()
+        .route("/large", get(async || vec![b'x'; 64 * 1024 * 1024]))
+        .route("/", get(async || "home"));
+    let running = start(router, limits).await;
+    let unread = running.send("GET /large HTTP/1.1\r\nhost: here\r\n\r\n").await;
+    // There is one place: it is free again only when the first connection is gone.
+    let second = running.send("GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n").await;
+    assert!(rest(second).await.ends_with("home"));
+    drop(unread);
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_a_503() {
     let limits = Limits { request: Duration::from_millis(30), ..Limits::default() };
     let router = Router::new().route("/", post(async |_: JsonBody<()>| "done"));
