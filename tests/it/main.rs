@@ -10,6 +10,7 @@ mod belt;
 mod cli;
 mod console;
 mod dlq;
+mod docs;
 mod erase;
 mod limits;
 mod metrics;
