@@ -131,16 +131,16 @@ fn the_document_quotes_what_is_compiled() {
     let quotes = page.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let files: Vec<&str> =
         page.split("```rust\n").map(|before| before.rsplit("](../").next().unwrap()).collect();
-    let mut quoted = 0;
+    let mut count = 0;
     for (quote, file) in quotes.zip(files) {
         let file = file.split(')').next().unwrap();
         let text = std::fs::read_to_string(root.join(file)).unwrap();
         for part in quote.split("    // …\n").flat_map(|part| part.split("// …\n")) {
             assert!(text.contains(part.trim_end()), "docs/extending.md quotes {file} wrongly: {part}");
         }
-        quoted += 1;
+        count += 1;
     }
-    assert!(quoted >= 5, "{quoted} quotes");
+    assert!(count >= 5, "{count} quotes");
 }
 
 on_every_engine!(
