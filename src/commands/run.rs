@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use esteira_config::Settings;
+use esteira_telemetry::{ExportSettings, Tracing};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use uuid::Uuid;
 
 use crate::platform::{Engines, Listeners, Needs, Platform, banner, create_topics, migrate};
 use crate::roles::{self, Role};
@@ -13,8 +15,15 @@ use crate::roles::{self, Role};
 const INTERRUPTED: u8 = 130;
 
 pub async fn run(settings: Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
-    let mut signals = Signals::install()?;
+    let signals = Signals::install()?;
     esteira_telemetry::metrics::install()?;
+    esteira_telemetry::install_tracing(tracing_of(&settings, roles))?;
+    let outcome = until_stopped(settings, roles, signals).await;
+    esteira_telemetry::flush_traces().await;
+    outcome
+}
+
+async fn until_stopped(settings: Settings, roles: &[Role], mut signals: Signals) -> anyhow::Result<ExitCode> {
     let platform = tokio::select! {
         platform = start(settings, roles) => platform?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
@@ -31,6 +40,21 @@ pub async fn run(settings: Settings, roles: &[Role]) -> anyhow::Result<ExitCode>
         () = platform.stop() => Ok(ExitCode::SUCCESS),
         () = signals.next() => Ok(ExitCode::from(INTERRUPTED)),
     }
+}
+
+fn tracing_of(settings: &Settings, roles: &[Role]) -> Tracing {
+    let service = match roles {
+        [role] => role.name(),
+        _ => "esteira",
+    };
+    let export = settings.otlp_endpoint.as_ref().map(|endpoint| ExportSettings {
+        url: endpoint.traces(),
+        service_name: settings.service_name.clone().unwrap_or_else(|| service.to_owned()),
+        service_version: env!("CARGO_PKG_VERSION"),
+        instance: Uuid::new_v4().to_string(),
+        environment: settings.env.clone(),
+    });
+    Tracing { ratio: settings.trace_sample, export }
 }
 
 async fn start(settings: Settings, roles: &[Role]) -> anyhow::Result<Platform> {

@@ -11,8 +11,9 @@ use crate::kafka::{self, KafkaSecurity};
 use crate::layers::{self, FILE_VARIABLE, Given, Names};
 use crate::mongo::MongoUri;
 use crate::mysql::MysqlDsn;
+use crate::otlp::OtlpEndpoint;
 use crate::report::{Effective, Origin};
-use crate::rule::{Rule, Secret, integer, optional, path, port, prefix, replication, secret, text};
+use crate::rule::{Rule, Secret, integer, optional, path, port, prefix, ratio, replication, secret, text};
 
 /// Makes the struct, its reading and its description from one table:
 /// `key: Type = default, [variables], rule, "what it is";`, an empty default being "not set".
@@ -46,7 +47,7 @@ settings! {
     kafka_brokers: Option<Brokers> = "", ["KAFKA_BROKERS"], optional(Brokers::rule()), "The event log; without it, a SQLite file in the data directory";
     outbox_poll_interval: Duration = "100ms", ["OUTBOX_POLL_INTERVAL"], duration(1..=3_600_000), "How often the dispatcher looks for events that nobody announced to it";
     env: String = "development", ["ENV"], text(), "The name of the environment, for the first line of the log";
-    service_name: Option<String> = "", ["SERVICE_NAME"], optional(text()), "The name of this process; the role by default";
+    service_name: Option<String> = "", ["SERVICE_NAME", "OTEL_SERVICE_NAME"], optional(text()), "The name of this process; the role by default";
     port: Option<u16> = "", ["PORT"], optional(port()), "The port of a process that serves one role; stronger than the role's own setting";
     host: String = "127.0.0.1", ["ESTEIRA_HOST"], text(), "The address that the services listen on; 0.0.0.0 for all";
     data_dir: PathBuf = "./data", ["ESTEIRA_DATA_DIR"], path(), "Where the embedded engines keep their files";
@@ -66,6 +67,8 @@ settings! {
     shutdown_grace: Duration = "20s", ["ESTEIRA_SHUTDOWN_GRACE"], duration(0..=600_000), "How long work in flight may take to end at shutdown";
     log: Option<String> = "", ["ESTEIRA_LOG"], optional(text()), "Which log lines are written, as a tracing filter such as info,esteira=debug";
     log_format: LogFormat = "pretty", ["ESTEIRA_LOG_FORMAT"], LogFormat::rule(), "How log lines look";
+    otlp_endpoint: Option<OtlpEndpoint> = "", ["ESTEIRA_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"], optional(OtlpEndpoint::rule()), "The OpenTelemetry collector that spans are sent to, by OTLP over HTTP; without it there are none";
+    trace_sample: f64 = "1", ["ESTEIRA_TRACE_SAMPLE", "OTEL_TRACES_SAMPLER_ARG"], ratio(), "How many of the traces that begin here are sampled; the others follow their traceparent";
     topic_partitions: i32 = "3", ["ESTEIRA_TOPIC_PARTITIONS"], integer(1..=1000), "Partitions of the topics that are created";
     topic_replication: i32 = "1", ["ESTEIRA_TOPIC_REPLICATION"], replication(), "Replicas of the topics that are created";
     topic_prefix: String = "", ["ESTEIRA_TOPIC_PREFIX"], prefix(), "A beginning of every topic's name, for tests on a shared broker";

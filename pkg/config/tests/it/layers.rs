@@ -153,7 +153,7 @@ fn what_is_shown_has_origins_and_no_secrets() {
 #[test]
 fn every_setting_is_described() {
     let settings = reference().unwrap();
-    assert_eq!(settings.len(), 34);
+    assert_eq!(settings.len(), 36);
     for row in &settings {
         assert!(!row.about.is_empty() && !row.allowed.is_empty() && !row.env.is_empty(), "{row:?}");
         assert_eq!(row.value, row.default);
