@@ -13,3 +13,4 @@ mod erase;
 mod metrics;
 mod start;
 mod tools;
+mod traces;
