@@ -1,6 +1,7 @@
 //! A collector of spans: what OTLP exporters post to it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -86,7 +87,10 @@ async fn collect(State(spans): State<Arc<Mutex<Vec<Collected>>>>, body: Bytes) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {

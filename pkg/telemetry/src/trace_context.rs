@@ -55,6 +55,7 @@ impl TraceContext {
     }
 
     /// The same place, in a trace that nobody records.
+    #[must_use]
     pub fn unsampled(self) -> Self {
         Self { flags: self.flags.with_sampled(false), ..self }
     }
