@@ -1,12 +1,13 @@
 //! One micro-batch: load, fold, write guarded, park, wake what waited behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use esteira_bus::{ErrorClass, Outage};
 use esteira_events::AggregateKind;
 use esteira_sql::Timestamp;
+use esteira_telemetry::BatchSpans;
 use esteira_telemetry::metrics::{FRESHNESS, RETRIES};
 use esteira_views::ViewsError;
 
@@ -35,6 +36,7 @@ struct Round {
     done: Vec<String>,
     /// When the events occurred that views show now.
     shown: Vec<(AggregateKind, Timestamp)>,
+    spans: BatchSpans,
 }
 
 impl Projector {
@@ -63,8 +65,9 @@ impl Projector {
 
     /// One pass over `pending`; what comes back is to be passed again.
     async fn round(&self, pending: &mut Pending) -> Result<Vec<Incoming>, ViewsError> {
+        let started = SystemTime::now();
         others(enrich::enrich(self.views.as_ref(), pending).await)?;
-        let round = self.fold_and_write(pending).await?;
+        let mut round = self.fold_and_write(pending, started).await?;
         self.park(&round.left).await?;
         others(facets::follow(self.views.as_ref(), &round.written).await)?;
         others(facets::products::fill(self.views.as_ref(), pending, &round.written).await)?;
@@ -74,13 +77,14 @@ impl Projector {
         self.forget(&round.done).await?;
         self.seen.send_modify(|writes| *writes += 1);
         measure(&round.shown);
+        std::mem::take(&mut round.spans).end();
         let woken = self.woken(&round).await?;
         let mut next = round.stale;
         next.extend(woken);
         Ok(next)
     }
 
-    async fn fold_and_write(&self, pending: &Pending) -> Result<Round, ViewsError> {
+    async fn fold_and_write(&self, pending: &Pending, started: SystemTime) -> Result<Round, ViewsError> {
         let before = store::load_for(self.views.as_ref(), pending).await?;
         let mut written = before.clone();
         let mut folded = Vec::with_capacity(pending.len());
@@ -105,7 +109,11 @@ impl Projector {
         let created = changes.iter().filter(|change| change.is_creation()).map(|change| change.key);
         let created = created.filter(|key| !stale.contains(key)).collect();
         written.retain(|key, _| !stale.contains(key));
-        Ok(sort_out(folded, &stale, written, created))
+        // Those of a stale aggregate come again.
+        let passed = folded.iter().filter(|(key, ..)| !stale.contains(key));
+        let passed = passed.flat_map(|(_, events, verdicts)| events.iter().zip(verdicts));
+        let spans = self.spans(started, passed);
+        Ok(Round { spans, ..sort_out(folded, &stale, written, created) })
     }
 
     /// Parks early events durably, and failed ones with their next attempt; the last failure is a dead letter. One that came
@@ -190,7 +198,9 @@ impl Projector {
     /// Finds which aggregate the store refuses: its first event fails, the others go on.
     async fn one_by_one(&self, pending: Pending, error: &str) -> Result<Pending, Outage> {
         if pending.len() == 1 {
+            let started = SystemTime::now();
             let left = self.blame(pending, error).await?;
+            self.spans(started, left.iter().map(|(incoming, verdict)| (incoming, verdict))).end();
             self.park(&left).await.map_err(away)?;
             return Ok(Pending::new());
         }
@@ -256,7 +266,9 @@ fn sort_out(
     written: BTreeMap<Key, Current>,
     created: BTreeSet<Key>,
 ) -> Round {
-    let mut round = Round { written, created, stale: vec![], left: vec![], done: vec![], shown: vec![] };
+    let (stale_events, left, done, shown) = (vec![], vec![], vec![], vec![]);
+    let spans = BatchSpans::default();
+    let mut round = Round { written, created, stale: stale_events, left, done, shown, spans };
     for (key, events, verdicts) in folded {
         if stale.contains(&key) {
             round.stale.extend(events);

@@ -23,7 +23,7 @@ impl Projector {
         for Undecodable { record, error } in records {
             if self.is_past(&record).await.map_err(away)? {
                 let Record { topic, partition, offset, .. } = &record;
-                tracing::warn!(%topic, partition, offset, %error, "an undecodable record whose place in the sequence is taken");
+                tracing::warn!(%topic, partition, offset, %error, trace_id = record.trace_id(), "an undecodable record whose place in the sequence is taken");
                 continue;
             }
             let mut parked = self.undecodable_parked(&record, &error);

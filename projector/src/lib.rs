@@ -17,6 +17,7 @@ mod projections;
 mod projector;
 mod rebuild;
 mod retry_store;
+mod spans;
 mod state;
 mod store;
 mod takeover;

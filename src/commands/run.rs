@@ -2,7 +2,9 @@
 
 use anyhow::Context;
 use esteira_config::Settings;
+use esteira_telemetry::{ExportSettings, Tracing};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use uuid::Uuid;
 
 use super::print::Output;
 use crate::exit::Exit;
@@ -12,8 +14,20 @@ use crate::roles::{self, Role};
 pub async fn run(settings: Settings, roles: &[Role], output: Output) -> anyhow::Result<Exit> {
     let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     tracing::info!(env = %settings.env, roles = names.join(","), "starting");
-    let mut signals = Signals::install()?;
+    let signals = Signals::install()?;
     esteira_telemetry::metrics::install()?;
+    esteira_telemetry::install_tracing(tracing_of(&settings, roles))?;
+    let outcome = until_stopped(settings, roles, signals, output).await;
+    esteira_telemetry::flush_traces().await;
+    outcome
+}
+
+async fn until_stopped(
+    settings: Settings,
+    roles: &[Role],
+    mut signals: Signals,
+    output: Output,
+) -> anyhow::Result<Exit> {
     let platform = tokio::select! {
         platform = start(settings, roles) => platform?,
         () = signals.next() => return Ok(Exit::Done),
@@ -30,6 +44,21 @@ pub async fn run(settings: Settings, roles: &[Role], output: Output) -> anyhow::
         () = platform.stop() => Ok(Exit::Done),
         () = signals.next() => Ok(Exit::Interrupted),
     }
+}
+
+fn tracing_of(settings: &Settings, roles: &[Role]) -> Tracing {
+    let service = match roles {
+        [role] => role.name(),
+        _ => "esteira",
+    };
+    let export = settings.otlp_endpoint.as_ref().map(|endpoint| ExportSettings {
+        url: endpoint.traces(),
+        service_name: settings.service_name.clone().unwrap_or_else(|| service.to_owned()),
+        service_version: env!("CARGO_PKG_VERSION"),
+        instance: Uuid::new_v4().to_string(),
+        environment: settings.env.clone(),
+    });
+    Tracing { ratio: settings.trace_sample, export }
 }
 
 async fn start(settings: Settings, roles: &[Role]) -> anyhow::Result<Platform> {

@@ -13,7 +13,7 @@ use esteira_projector::{GROUP, Projector, TOPICS};
 use esteira_reactions::{React, ReactionStore, Reactions};
 use esteira_sql::Timestamp;
 use esteira_telemetry::{Health, Stage};
-use esteira_web::{ApiInfo, Bearer, Limits, health_routes, mount, serve};
+use esteira_web::{ApiInfo, Bearer, Limits, health_routes, mount, serve, traced};
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -214,6 +214,8 @@ impl Platform {
             if let Some(console) = self.console.take_if(|_| role == Role::Console) {
                 router = esteira_console::router(router, console, &limits);
             }
+            // The console's pages ask for news all the time.
+            let router = traced(router, role.name(), role != Role::Console);
             let (limits, stop) = (limits.clone(), self.stop_token());
             self.tasks.spawn(async move {
                 serve(listener, router, &limits, stop.cancelled()).await;

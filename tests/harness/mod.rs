@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each target uses a part of it")]
 
 pub mod client;
+pub mod collector;
 pub mod load;
 pub mod oracle;
 pub mod platform;

@@ -17,3 +17,4 @@ mod metrics;
 mod start;
 mod tokens;
 mod tools;
+mod traces;

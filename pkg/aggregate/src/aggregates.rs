@@ -120,7 +120,7 @@ impl<A: Aggregate> Aggregates<A> {
         for event in events {
             entry.version += 1;
             entry.state = A::evolve(entry.state.take(), &event, self.at);
-            entry.events.push((event, cause.clone()));
+            entry.events.push((event, *cause));
         }
     }
 
@@ -189,7 +189,7 @@ impl<A: Aggregate> Aggregates<A> {
                     payload: A::payload(id, &event),
                     sequence,
                     occurred_at: self.at,
-                    traceparent: cause.traceparent,
+                    trace: cause.trace,
                 });
             }
         }

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use esteira_sql::{Conn, Db, Timestamp, on};
+use esteira_telemetry::TraceContext;
 use uuid::Uuid;
 
 use crate::idempotency::{self, Kept, KeptAnswers};
 use crate::inbox;
-use crate::service::{Answer, CommandError, Dedup, Input, Service, WriteError};
+use crate::service::{Answer, Cause, CommandError, Dedup, Input, Service, WriteError};
 
 pub(crate) type CommandResult<S> =
     Result<Answer<<S as Service>::Outcome>, CommandError<<S as Service>::Rejection>>;
@@ -175,7 +176,7 @@ impl Known {
                     (Some((hash, _)), _) if *hash != key.body_hash => {
                         Step::Answer(Err(CommandError::KeyReused))
                     }
-                    (Some((_, answer)), _) => Step::Answer(replay::<S>(answer)),
+                    (Some((_, answer)), _) => Step::Answer(replay::<S>(answer, input.cause)),
                     (None, Some(&first)) => Step::ShareWith(first),
                     (None, None) => {
                         keys.insert(&key.scope, index);
@@ -188,12 +189,13 @@ impl Known {
     }
 }
 
-fn replay<S: Service>(answer: &str) -> CommandResult<S> {
+fn replay<S: Service>(answer: &str, cause: Cause) -> CommandResult<S> {
     match serde_json::from_str::<Kept<S::Outcome, S::Rejection>>(answer) {
         Ok(Kept::Done(outcome)) => Ok(Answer::Replayed(outcome)),
         Ok(Kept::Rejected(rejection)) => Err(CommandError::Rejected(rejection)),
         Err(error) => {
-            tracing::error!(%error, "a kept answer cannot be read");
+            let trace_id = cause.trace.map(TraceContext::log_id);
+            tracing::error!(%error, trace_id, "a kept answer cannot be read");
             Err(CommandError::Internal)
         }
     }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use esteira_sql::{Db, Fault, fault};
 use esteira_telemetry::metrics::{COMMAND_BATCH, COMMAND_BATCH_DURATION, COMMAND_QUEUE, COMMANDS};
-use esteira_telemetry::{Stage, State};
+use esteira_telemetry::{BatchSpans, Span, SpanKind, Stage, State, TraceContext, TraceId};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tracing::field::DisplayValue;
 use uuid::Uuid;
 
 use crate::batch::{self, BatchError, CommandResult};
@@ -41,6 +42,16 @@ pub struct ExecutorSettings {
 struct Pending<S: Service> {
     input: Input<S::Command>,
     reply: oneshot::Sender<CommandResult<S>>,
+    /// From here to its answer; none where nobody records it.
+    span: Option<Box<Span>>,
+}
+
+impl<S: Service> Pending<S> {
+    fn new(input: Input<S::Command>) -> (Self, oneshot::Receiver<CommandResult<S>>) {
+        let (reply, answer) = oneshot::channel();
+        let span = input.cause.trace.and_then(|trace| Span::child(trace, SpanKind::Internal, S::NAME));
+        (Self { input, reply, span: span.map(Box::new) }, answer)
+    }
 }
 
 /// Where commands are handed in. Cloning shares the queue.
@@ -57,8 +68,8 @@ impl<S: Service> Clone for Submitter<S> {
 impl<S: Service> Submitter<S> {
     /// Hands a client's command in; refused at once when the queue is full.
     pub async fn submit(&self, input: Input<S::Command>) -> CommandResult<S> {
-        let (reply, answer) = oneshot::channel();
-        let result = match self.queue.try_send(Pending { input, reply }) {
+        let (pending, answer) = Pending::new(input);
+        let result = match self.queue.try_send(pending) {
             Ok(()) => answered::<S>(answer).await,
             Err(mpsc::error::TrySendError::Full(_)) => Err(CommandError::Overloaded),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(CommandError::Unavailable),
@@ -69,8 +80,8 @@ impl<S: Service> Submitter<S> {
 
     /// Hands a reaction's command in; waits for room in the queue.
     pub async fn submit_waiting(&self, input: Input<S::Command>) -> CommandResult<S> {
-        let (reply, answer) = oneshot::channel();
-        let result = match self.queue.send(Pending { input, reply }).await {
+        let (pending, answer) = Pending::new(input);
+        let result = match self.queue.send(pending).await {
             Ok(()) => answered::<S>(answer).await,
             Err(_) => Err(CommandError::Unavailable),
         };
@@ -91,6 +102,16 @@ fn outcome<S: Service>(result: &CommandResult<S>) -> &'static str {
         Err(CommandError::Contended) => "contended",
         Err(CommandError::Unavailable) => "unavailable",
         Err(CommandError::Internal) => "internal",
+    }
+}
+
+fn describe<S: Service>(span: &mut Span, answer: &CommandResult<S>) {
+    span.name("command");
+    span.set("esteira.outcome", outcome::<S>(answer));
+    if let Err(error @ (CommandError::Unavailable | CommandError::Internal | CommandError::Contended)) =
+        answer
+    {
+        span.fail(error.to_string());
     }
 }
 
@@ -214,6 +235,8 @@ impl<S: Service> Worker<S> {
     async fn execute(&self, mut pending: Vec<Pending<S>>) {
         // A caller that went away was told nothing, and will ask again if it still wants the command.
         pending.retain(|pending| !pending.reply.is_closed());
+        let spans = pending.iter_mut().map(|pending| pending.span.take().map(|span| *span));
+        let mut spans = BatchSpans::around("transaction", S::NAME, spans);
         let inputs: Vec<&Input<S::Command>> = pending.iter().map(|pending| &pending.input).collect();
         let started = Instant::now();
         let answers = match self.together(&inputs).await {
@@ -225,6 +248,12 @@ impl<S: Service> Worker<S> {
         if answers.iter().any(|answer| matches!(answer, Ok(Answer::Done(_)))) {
             self.committed.notify_one();
         }
+        for (index, answer) in answers.iter().enumerate() {
+            if let Some(span) = spans.part(index) {
+                describe::<S>(span, answer);
+            }
+        }
+        spans.end();
         for (pending, answer) in pending.into_iter().zip(answers) {
             // A caller that went away needs no answer.
             let _ = pending.reply.send(answer);
@@ -291,12 +320,12 @@ impl<S: Service> Worker<S> {
                     return Some(Err(taken.map_or(CommandError::Internal, CommandError::Rejected)));
                 }
                 Err(error) => {
-                    tracing::error!(%error, service = S::NAME, "command failed");
+                    tracing::error!(%error, service = S::NAME, trace_id = trace_id(input), "command failed");
                     return Some(Err(CommandError::Internal));
                 }
             }
         }
-        tracing::warn!(service = S::NAME, "command gave up on a contended row");
+        tracing::warn!(service = S::NAME, trace_id = trace_id(input), "command gave up on a contended row");
         Some(Err(CommandError::Contended))
     }
 
@@ -336,6 +365,10 @@ impl<S: Service> Worker<S> {
         self.stage.paused("the write store is not available");
         (0..count).map(|_| Err(CommandError::Unavailable)).collect()
     }
+}
+
+fn trace_id<C>(input: &Input<C>) -> Option<DisplayValue<TraceId>> {
+    input.cause.trace.map(TraceContext::log_id)
 }
 
 /// Ends a pause when the store answers again: commands may be kept away from a service that is not ready.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use esteira_outbox::NewEvent;
 use esteira_sql::{Conn, Timestamp};
+use esteira_telemetry::TraceContext;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -58,10 +59,10 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// What caused an event.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Cause {
-    /// W3C trace context.
-    pub traceparent: Option<String>,
+    /// Where it stands in its trace.
+    pub trace: Option<TraceContext>,
 }
 
 /// How a repeated input is recognized.

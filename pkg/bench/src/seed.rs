@@ -99,7 +99,7 @@ fn events(
     at: Timestamp,
     payload: impl Fn(&OrderData) -> Payload,
 ) -> Vec<NewEvent> {
-    let event = |order| NewEvent { payload: payload(order), sequence, occurred_at: at, traceparent: None };
+    let event = |order| NewEvent { payload: payload(order), sequence, occurred_at: at, trace: None };
     orders.iter().map(event).collect()
 }
 

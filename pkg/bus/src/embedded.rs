@@ -110,6 +110,10 @@ impl EmbeddedLog {
 
 #[async_trait]
 impl Log for EmbeddedLog {
+    fn system(&self) -> &'static str {
+        "esteira"
+    }
+
     async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Position, PublishError>> {
         self.append(records.into_iter().map(Placed::from).collect()).await
     }

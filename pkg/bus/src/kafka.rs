@@ -58,6 +58,10 @@ impl KafkaLog {
 
 #[async_trait]
 impl Log for KafkaLog {
+    fn system(&self) -> &'static str {
+        "kafka"
+    }
+
     async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Position, PublishError>> {
         self.producer.publish(&records.into_iter().map(Placed::from).collect::<Vec<_>>()).await
     }

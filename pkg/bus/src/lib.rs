@@ -8,6 +8,7 @@ pub mod embedded;
 mod error;
 pub mod kafka;
 mod log;
+mod messaging;
 mod ownership;
 mod pauses;
 mod record;
@@ -23,6 +24,7 @@ pub use kafka::{KafkaConfig, KafkaLog};
 pub use log::{
     Consumer, Group, GroupMember, Log, LogDescription, PartitionLag, TopicDescription, TopicSpec, scan,
 };
+pub use messaging::{Operation, describe_place};
 pub use pauses::Pauses;
 pub use record::{Header, NewRecord, ORIGIN, Position, Record};
 pub use worker::{Handler, Outage, Worker};

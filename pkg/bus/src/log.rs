@@ -12,6 +12,9 @@ const SCANNED: usize = 1_000;
 /// An event log: topics of partitions of records, and consumer groups with committed offsets.
 #[async_trait]
 pub trait Log: Send + Sync {
+    /// What spans call it: OpenTelemetry's `messaging.system`.
+    fn system(&self) -> &'static str;
+
     /// Appends; one result per record, in the order given. Records of the same key and topic keep their order in the
     /// log. Returns when every record is acknowledged (acks=all, fsync) or has failed. Dropping the future does not
     /// take back what was already on its way.

@@ -5,19 +5,18 @@ use std::fmt::Write;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use esteira_aggregate::{Cause, Dedup, IdempotencyKey as ScopedKey, Input, Service};
-use esteira_web::{IdempotencyKey, IfMatch, Problem, Traceparent};
+use esteira_telemetry::TraceContext;
+use esteira_web::{IdempotencyKey, IfMatch, Problem, RequestTrace};
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use uuid::Uuid;
 
-/// `If-Match`, `Idempotency-Key`, `traceparent`, and the method and path that scope the key.
+/// `If-Match`, `Idempotency-Key`, the trace, and the method and path that scope the key.
 #[derive(Clone, Debug)]
 pub struct CommandRequest {
     if_match: Option<Vec<i64>>,
     key: Option<String>,
-    /// The client's trace, or a new one: every event belongs to one.
-    traceparent: String,
+    trace: TraceContext,
     /// Without `/api/v1`: both prefixes are the same resource.
     target: String,
 }
@@ -29,19 +28,8 @@ impl CommandRequest {
             let scope = Sha256::digest(format!("{}\n{}\n{key}", S::NAME, self.target));
             Dedup::Key(ScopedKey { scope: hex(&scope), body_hash: hex(&body_hash) })
         });
-        Input {
-            command,
-            dedup,
-            if_match: self.if_match,
-            cause: Cause { traceparent: Some(self.traceparent) },
-        }
+        Input { command, dedup, if_match: self.if_match, cause: Cause { trace: Some(self.trace) } }
     }
-}
-
-/// A sampled W3C trace context with random ids.
-fn new_traceparent() -> String {
-    let (trace, span) = (Uuid::new_v4().simple(), Uuid::new_v4().as_u64_pair().1);
-    format!("00-{trace}-{span:016x}-01")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -58,10 +46,9 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandRequest {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let IfMatch(if_match) = IfMatch::from_request_parts(parts, state).await?;
         let IdempotencyKey(key) = IdempotencyKey::from_request_parts(parts, state).await?;
-        let Ok(Traceparent(traceparent)) = Traceparent::from_request_parts(parts, state).await;
-        let traceparent = traceparent.unwrap_or_else(new_traceparent);
+        let Ok(RequestTrace(trace)) = RequestTrace::from_request_parts(parts, state).await;
         let target = format!("{} {}", parts.method, parts.uri.path());
-        Ok(Self { if_match, key, traceparent, target })
+        Ok(Self { if_match, key, trace, target })
     }
 }
 

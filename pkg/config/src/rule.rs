@@ -25,6 +25,8 @@ pub(crate) struct Rule<T> {
 pub(crate) enum Show {
     /// All of it.
     All,
+    /// All of it once it was found to hold no secret.
+    Checked,
     /// All but the password inside; the value itself is shown in no error.
     Masked(fn(&str) -> String),
     /// Nothing.
@@ -39,7 +41,7 @@ impl Show {
     pub(crate) fn value(self, text: &str) -> String {
         match self {
             _ if text.is_empty() => String::new(),
-            Self::All => text.to_owned(),
+            Self::All | Self::Checked => text.to_owned(),
             Self::Masked(mask) => mask(text),
             Self::Nothing => MASK.to_owned(),
         }
@@ -49,12 +51,12 @@ impl Show {
     pub(crate) fn in_error(self, text: &str) -> String {
         match self {
             Self::All => format!("{text:?}"),
-            Self::Masked(_) | Self::Nothing => "the value".to_owned(),
+            Self::Checked | Self::Masked(_) | Self::Nothing => "the value".to_owned(),
         }
     }
 
     pub(crate) fn is_secret(self) -> bool {
-        !matches!(self, Self::All)
+        !matches!(self, Self::All | Self::Checked)
     }
 }
 
@@ -135,6 +137,10 @@ pub(crate) fn port() -> Rule<u16> {
     })
 }
 
+pub(crate) fn ratio() -> Rule<f64> {
+    Rule::new("number", "a number from 0 to 1", |text| in_range(text, &(0.0..=1.0)).ok_or_else(String::new))
+}
+
 /// -1 leaves the choice to the broker.
 pub(crate) fn replication() -> Rule<i32> {
     Rule::new("integer", "an integer from 1 to 100, or -1 for the broker's default", |text| {
@@ -203,6 +209,16 @@ mod tests {
         }
         assert_eq!((replication().parse)("-1"), Ok(-1));
         assert!((replication().parse)("0").is_err());
+    }
+
+    #[test]
+    fn a_ratio_is_a_part_of_one() {
+        for (text, value) in [("0", 0.0), ("0.05", 0.05), ("1", 1.0)] {
+            assert_eq!((ratio().parse)(text), Ok(value));
+        }
+        for text in ["-0.1", "1.1", "5%", "NaN", "inf", ""] {
+            assert!((ratio().parse)(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -11,9 +11,10 @@ use crate::kafka::{self, KafkaSecurity};
 use crate::layers::{self, FILE_VARIABLE, Given, Names};
 use crate::mongo::MongoUri;
 use crate::mysql::MysqlDsn;
+use crate::otlp::OtlpEndpoint;
 use crate::report::{Effective, Origin};
 use crate::rule::{
-    Rule, Secret, Tokens, integer, optional, path, port, prefix, replication, secret, text, tokens,
+    Rule, Secret, Tokens, integer, optional, path, port, prefix, ratio, replication, secret, text, tokens,
 };
 
 /// Makes the struct, its reading and its description from one table:
@@ -69,7 +70,7 @@ settings! {
     kafka_brokers: Option<Brokers> = "", ["KAFKA_BROKERS"], optional(Brokers::rule()), LOG, "The event log; without it, a SQLite file in the data directory";
     outbox_poll_interval: Duration = "100ms", ["OUTBOX_POLL_INTERVAL"], duration(1..=3_600_000), DISPATCHER, "How often the dispatcher looks for events that nobody announced to it";
     env: String = "development", ["ENV"], text(), ALL, "The name of the environment, for the first line of a role's log";
-    service_name: Option<String> = "", ["SERVICE_NAME"], optional(text()), LOG, "The name of this process at Kafka, in front of its process id; esteira by default";
+    service_name: Option<String> = "", ["SERVICE_NAME", "OTEL_SERVICE_NAME"], optional(text()), ALL, "The name of this process at Kafka, in front of its process id, and in traces; by default esteira, and there the role";
     port: Option<u16> = "", ["PORT"], optional(port()), SERVERS, "The port of a process that serves one role; stronger than the role's own setting";
     host: String = "127.0.0.1", ["ESTEIRA_HOST"], text(), SERVERS, "The address that the services listen on; 0.0.0.0 for all";
     data_dir: PathBuf = "./data", ["ESTEIRA_DATA_DIR"], path(), EMBEDDED, "Where the embedded engines keep their files";
@@ -90,6 +91,8 @@ settings! {
     shutdown_grace: Duration = "20s", ["ESTEIRA_SHUTDOWN_GRACE"], duration(0..=600_000), SERVERS, "How long work in flight may take to end at shutdown";
     log: Option<String> = "", ["ESTEIRA_LOG"], optional(text()), ALL, "Which log lines are written, as a tracing filter such as info,esteira=debug";
     log_format: LogFormat = "pretty", ["ESTEIRA_LOG_FORMAT"], LogFormat::rule(), ALL, "How log lines look";
+    otlp_endpoint: Option<OtlpEndpoint> = "", ["ESTEIRA_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"], optional(OtlpEndpoint::rule()), SERVERS, "The OpenTelemetry collector that spans are sent to, by OTLP over HTTP; without it there are none";
+    trace_sample: f64 = "1", ["ESTEIRA_TRACE_SAMPLE", "OTEL_TRACES_SAMPLER_ARG"], ratio(), SERVERS, "How many of the traces that begin here are sampled; the others follow their traceparent";
     topic_partitions: i32 = "3", ["ESTEIRA_TOPIC_PARTITIONS"], integer(1..=1000), TOPICS, "Partitions of the topics that are created";
     topic_replication: i32 = "1", ["ESTEIRA_TOPIC_REPLICATION"], replication(), TOPICS, "Replicas of the topics that are created";
     topic_prefix: String = "", ["ESTEIRA_TOPIC_PREFIX"], prefix(), ALL, "A beginning of every topic's name, for tests on a shared broker";

@@ -2,6 +2,7 @@
 
 use esteira_events::{Event, EventMeta, Payload, SCHEMA_VERSION};
 use esteira_sql::{Conn, Timestamp, bulk, on};
+use esteira_telemetry::TraceContext;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
@@ -12,8 +13,8 @@ pub struct NewEvent {
     /// 1, 2, 3… of its aggregate; the aggregate's version after the event.
     pub sequence: i64,
     pub occurred_at: Timestamp,
-    /// W3C trace context of the command that caused it.
-    pub traceparent: Option<String>,
+    /// Where the command that caused it stands in its trace.
+    pub trace: Option<TraceContext>,
 }
 
 /// Appends `events` in order. A sequence that its aggregate already has is refused by the unique key.
@@ -33,7 +34,7 @@ pub async fn append(conn: &mut Conn<'_>, events: Vec<NewEvent>) -> Result<(), sq
                     .push_bind(row.event.meta.event_id.to_string())
                     .push_bind(row.value.clone())
                     .push_bind(row.event.meta.occurred_at)
-                    .push_bind(row.traceparent.clone());
+                    .push_bind(row.trace.map(|trace| trace.to_string()));
             });
             query.build().execute(&mut *c).await.map(drop)
         })?;
@@ -44,7 +45,7 @@ pub async fn append(conn: &mut Conn<'_>, events: Vec<NewEvent>) -> Result<(), sq
 struct Row {
     event: Event,
     value: String,
-    traceparent: Option<String>,
+    trace: Option<TraceContext>,
 }
 
 impl Row {
@@ -57,6 +58,6 @@ impl Row {
         };
         let event = Event { meta, payload: new.payload };
         let value = event.encode().map_err(|error| sqlx::Error::Encode(error.into()))?;
-        Ok(Self { event, value, traceparent: new.traceparent })
+        Ok(Self { event, value, trace: new.trace })
     }
 }

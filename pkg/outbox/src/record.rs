@@ -2,6 +2,7 @@
 
 use esteira_bus::{Header, NewRecord};
 use esteira_events::{EventType, Topics};
+use esteira_telemetry::TraceContext;
 
 use crate::row::OutboxRow;
 
@@ -19,7 +20,7 @@ pub struct Outgoing {
     pub row: OutboxRow,
     pub key: Key,
     pub topic: String,
-    event_id: Option<String>,
+    pub event_id: Option<String>,
 }
 
 impl Outgoing {
@@ -40,8 +41,14 @@ impl Outgoing {
         }
     }
 
-    /// The record: the aggregate's id in decimal as its key, CloudEvents 1.0 in binary mode as its headers.
-    pub fn record(&self) -> NewRecord {
+    /// Where the row's command stands in its trace.
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.row.traceparent.as_deref().and_then(TraceContext::parse)
+    }
+
+    /// The record: the aggregate's id in decimal as its key, CloudEvents 1.0 in binary mode as its headers. Its trace goes on
+    /// from `span`, or without one from where the row's command stands.
+    pub fn record(&self, span: Option<TraceContext>) -> NewRecord {
         let subject = match &self.key {
             Key::Aggregate(_, id) => Some(id.to_string()),
             Key::Row(_) => None,
@@ -50,11 +57,11 @@ impl Outgoing {
             topic: self.topic.clone(),
             key: subject.clone().map(String::into_bytes),
             value: Some(self.row.value().to_vec()),
-            headers: self.headers(subject),
+            headers: self.headers(subject, span),
         }
     }
 
-    fn headers(&self, subject: Option<String>) -> Vec<Header> {
+    fn headers(&self, subject: Option<String>, span: Option<TraceContext>) -> Vec<Header> {
         let source = match &self.key {
             Key::Aggregate(aggregate, _) => format!("/esteira/{aggregate}s"),
             Key::Row(_) => "/esteira".to_owned(),
@@ -70,7 +77,7 @@ impl Outgoing {
             ("ce_id", self.event_id.clone()),
             ("ce_subject", subject),
             ("ce_sequence", self.row.sequence.map(|sequence| sequence.to_string())),
-            ("traceparent", self.row.traceparent.clone()),
+            ("traceparent", span.map(|span| span.to_string()).or_else(|| self.row.traceparent.clone())),
         ];
         headers.extend(
             optional.into_iter().filter_map(|(name, value)| value.map(|value| Header::text(name, value))),

@@ -9,6 +9,7 @@ mod parked;
 mod reactions;
 mod retry_store;
 mod schema;
+mod spans;
 
 pub use reactions::{React, Reactions};
 pub use retry_store::ReactionStore;

@@ -9,11 +9,13 @@ use esteira_aggregate::{Cause, CommandError, Dedup, Input, Service, Submitter};
 use esteira_bus::{ErrorClass, Handler, Log, Outage, Record};
 use esteira_events::{Event, EventType, Topics};
 use esteira_sql::{Db, Fault, fault};
+use esteira_telemetry::TraceContext;
 use esteira_telemetry::metrics::RETRIES;
 use futures::future::{join_all, try_join_all};
 
 use crate::dead;
 use crate::parked::{self, Attempt, Parked};
+use crate::spans;
 
 /// What a service does about events of others.
 pub trait React: Service {
@@ -38,7 +40,7 @@ pub struct Reactions<S: Service> {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What became of one record.
-enum Reaction {
+pub(crate) enum Reaction {
     Done,
     /// No retry can help.
     Undecodable(String),
@@ -49,7 +51,7 @@ enum Reaction {
 }
 
 /// Why a record has no reaction yet.
-enum Unanswered {
+pub(crate) enum Unanswered {
     Outage(Outage),
     /// The line had no time for it, because what stood before it failed slowly.
     Postponed,
@@ -57,8 +59,8 @@ enum Unanswered {
 
 /// A record to react to, with the parked row of an earlier attempt.
 #[derive(Clone, Copy)]
-struct Work<'a> {
-    record: &'a Record,
+pub(crate) struct Work<'a> {
+    pub(crate) record: &'a Record,
     before: Option<&'a Parked>,
 }
 
@@ -71,7 +73,8 @@ struct Failure<'a> {
 }
 
 impl<S: React> Reactions<S> {
-    async fn react(&self, record: &Record) -> Result<Reaction, Unanswered> {
+    /// `span` is where the reaction stands in the event's trace, if that is recorded.
+    async fn react(&self, record: &Record, span: Option<TraceContext>) -> Result<Reaction, Unanswered> {
         let event = match self.topics.decode(&record.topic, record.value.as_deref()) {
             Ok(event) => event,
             Err(error) => return Ok(Reaction::Undecodable(error.to_string())),
@@ -81,7 +84,7 @@ impl<S: React> Reactions<S> {
             command,
             dedup: Dedup::Inbox { event_id: event.meta.event_id.to_string() },
             if_match: None,
-            cause: Cause { traceparent: record.header("traceparent").map(str::to_owned) },
+            cause: Cause { trace: span.or_else(|| record.trace()) },
         };
         match self.commands.submit_waiting(input).await {
             // A rejected reaction is a decision too: its mark is in the store.
@@ -103,7 +106,12 @@ impl<S: React> Reactions<S> {
         let started = Instant::now();
         while !work.is_empty() {
             // Handed in together, so that they share transactions.
-            let reactions = join_all(work.iter().map(|work| self.react(work.record))).await;
+            let spans = self.spans(&work);
+            let reactions =
+                work.iter().enumerate().map(|(index, work)| self.react(work.record, spans.context(index)));
+            let reactions = join_all(reactions).await;
+            spans::end(spans, &reactions);
+            spans::log(&self.group, &work, &reactions);
             let (mut answered, mut postponed, mut outage) = (Vec::new(), Vec::new(), None);
             for (work, reaction) in work.into_iter().zip(reactions) {
                 match reaction {

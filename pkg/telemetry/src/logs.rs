@@ -1,5 +1,7 @@
 //! Log lines on standard error: coloured on a terminal, or JSON.
 
+mod traced;
+
 use std::io::{self, IsTerminal};
 use std::panic::PanicHookInfo;
 
@@ -7,11 +9,15 @@ use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{self, JsonFields};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-/// What is written unless a setting says more or less: our own outcomes, and only the trouble of libraries.
+use traced::{JsonTraced, PrettyTraced};
+
+/// What is written unless a setting says more or less: our own outcomes, and only the trouble of libraries. OpenTelemetry's
+/// would come with every batch of spans; we say ourselves when its collector is away.
 pub const DEFAULT_FILTER: &str =
-    "info,hyper=warn,librdkafka=warn,mongodb=warn,rdkafka=warn,sqlx=warn,tower_http=warn";
+    "info,hyper=warn,librdkafka=warn,mongodb=warn,opentelemetry=off,rdkafka=warn,sqlx=warn,tower_http=warn";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,8 +72,11 @@ where
     let builder =
         tracing_subscriber::fmt().with_env_filter(parse(filter)?).with_writer(writer).with_ansi(coloured);
     Ok(match format {
-        Format::Pretty => Box::new(builder.finish()),
-        Format::Json => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
+        Format::Pretty => Box::new(builder.event_format(PrettyTraced(format::format())).finish()),
+        Format::Json => {
+            let lines = format::json().flatten_event(true).with_span_list(false);
+            Box::new(builder.fmt_fields(JsonFields::new()).event_format(JsonTraced(lines)).finish())
+        }
     })
 }
 
@@ -96,6 +105,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::TraceContext;
     use crate::health::Health;
 
     #[derive(Clone, Default)]
@@ -135,6 +145,34 @@ mod tests {
     fn pretty_lines_are_for_people() {
         let lines = logged(None, Format::Pretty, || tracing::info!(order_id = 7, "order created"));
         assert!(lines[0].contains("INFO") && lines[0].ends_with("order created order_id=7"), "{lines:?}");
+    }
+
+    #[tokio::test]
+    async fn what_happens_in_a_request_carries_its_trace_id() {
+        let trace = TraceContext::root();
+        let id = trace.trace_id().to_string();
+        let told = async |format| {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let subscriber = subscriber(None, format, false, move || writer.clone()).unwrap();
+            let default = tracing::subscriber::set_default(subscriber);
+            trace.scope(async { tracing::info!(order_id = 7, "order created") }).await;
+            trace.scope(async { tracing::info!(trace_id = "its own", "event published") }).await;
+            tracing::info!("outside");
+            drop(default);
+            let bytes = lines.0.lock().unwrap().clone();
+            String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let pretty = told(Format::Pretty).await;
+        assert!(pretty[0].ends_with(&format!("order created order_id=7 trace_id={id}")), "{pretty:?}");
+        assert!(pretty[1].ends_with("event published trace_id=\"its own\""), "{pretty:?}");
+        assert!(pretty[2].ends_with("outside"), "{pretty:?}");
+        let json = told(Format::Json).await;
+        let line: Value = serde_json::from_str(&json[0]).unwrap();
+        assert_eq!((&line["trace_id"], &line["order_id"]), (&id.into(), &7.into()));
+        assert_eq!(json[1].matches("trace_id").count(), 1, "{json:?}");
+        assert!(!json[2].contains("trace_id"), "{json:?}");
+        assert_eq!(json.len(), 3);
     }
 
     #[test]

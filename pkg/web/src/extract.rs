@@ -7,7 +7,7 @@ mod objects;
 mod page;
 mod path_id;
 
-pub use conditional::{IdempotencyKey, IfMatch, Traceparent};
+pub use conditional::{IdempotencyKey, IfMatch};
 pub use json::{JsonBody, OptionalJsonBody};
 pub use page::ListPage;
 pub use path_id::PathId;

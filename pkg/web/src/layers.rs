@@ -123,7 +123,7 @@ async fn problems(request: Request, next: Next) -> Response {
     response
 }
 
-fn known(method: &Method) -> &str {
+pub(crate) fn known(method: &Method) -> &str {
     const KNOWN: [Method; 7] = [
         Method::GET,
         Method::HEAD,

@@ -14,9 +14,10 @@ mod problem;
 mod respond;
 mod server;
 mod token;
+mod trace;
 
 pub use bearer::Bearer;
-pub use extract::{IdempotencyKey, IfMatch, JsonBody, ListPage, OptionalJsonBody, PathId, Traceparent};
+pub use extract::{IdempotencyKey, IfMatch, JsonBody, ListPage, OptionalJsonBody, PathId};
 pub use fields::Fields;
 pub use health::health_routes;
 pub use layers::protect;
@@ -26,3 +27,4 @@ pub use problem::{FieldError, Members, Problem};
 pub use respond::{Created, Envelope, List, Message, Reply, etag};
 pub use server::{BindError, Limits, bind, serve};
 pub use token::{CONSISTENCY_TOKEN, ConsistencyToken};
+pub use trace::{RequestTrace, traced};

@@ -4,6 +4,7 @@
 //! has acknowledged. A row that the log refuses holds back its own aggregate only; a log that is away
 //! pauses the sweep and marks nothing.
 
+mod spans;
 mod sweep;
 mod waves;
 

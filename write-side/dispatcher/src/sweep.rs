@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use esteira_bus::{Position, PublishError};
 use esteira_outbox::{Key, Lease, LeaseError, Mark, OutboxRow, Outgoing, mark_failed, mark_published};
+use esteira_telemetry::TraceContext;
 use esteira_telemetry::metrics::{PUBLISH_DURATION, PUBLISH_ERRORS, PUBLISHED};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::spans;
 use crate::waves::Queues;
 use crate::{Dispatcher, SweepError};
 
@@ -77,9 +79,13 @@ impl Dispatcher {
         #[cfg(feature = "failpoints")]
         fail::fail_point!("dispatcher-before-send", |_| std::process::abort());
         let started = Instant::now();
-        let results = self.log.publish(wave.iter().map(Outgoing::record).collect()).await;
+        let spans = self.spans(&wave);
+        let record = |(index, outgoing): (usize, &Outgoing)| outgoing.record(spans.context(index));
+        let results = self.log.publish(wave.iter().enumerate().map(record).collect()).await;
         PUBLISH_DURATION.took([], started.elapsed());
         count(&wave, &results);
+        spans::end(spans, &results);
+        spans::log(&wave, &results);
         let mut refused = Vec::new();
         let mut away = None;
         for (outgoing, result) in wave.into_iter().zip(results) {
@@ -104,6 +110,7 @@ impl Dispatcher {
         for (outgoing, error) in refused {
             tracing::warn!(
                 outbox_id = outgoing.row.id, topic = %outgoing.topic, attempts = outgoing.row.attempts + 1, %error,
+                trace_id = outgoing.trace().map(TraceContext::log_id),
                 "the event log refused an outbox row"
             );
             mark_failed(&self.db, sweep.lease, &outgoing.row, &error).await?;

@@ -87,7 +87,7 @@ impl World {
             // A reservation is rejected at most once, and no other event is its own.
             sequence: 1,
             occurred_at: self.at,
-            traceparent: cause.traceparent,
+            trace: cause.trace,
         };
         events.extend(self.rejections.drain(..).map(rejected));
         events
@@ -119,6 +119,6 @@ impl World {
     }
 
     fn reject(&mut self, order_id: OrderId, items: Vec<Shortage>, cause: &Cause) {
-        self.rejections.push((StockRejected { order_id, items }, cause.clone()));
+        self.rejections.push((StockRejected { order_id, items }, *cause));
     }
 }

@@ -139,7 +139,7 @@ async fn records(sandbox: &Sandbox, db: &Db) -> anyhow::Result<Vec<NewRecord>> {
         let page = claim(&mut db.read().await?.conn(), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(records) };
         after = last.id;
-        records.extend(page.into_iter().map(|row| Outgoing::new(row, &topics).record()));
+        records.extend(page.into_iter().map(|row| Outgoing::new(row, &topics).record(None)));
     }
 }
 

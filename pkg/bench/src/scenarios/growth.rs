@@ -156,7 +156,8 @@ impl Belt {
             let outgoing: Vec<Outgoing> =
                 rows.into_iter().map(|row| Outgoing::new(row, &sandbox.topics)).collect();
             let started = Meter::start(self.servers);
-            let positions = self.log.publish(outgoing.iter().map(Outgoing::record).collect()).await;
+            let positions =
+                self.log.publish(outgoing.iter().map(|outgoing| outgoing.record(None)).collect()).await;
             published += started.elapsed();
             let mut marks = Vec::with_capacity(outgoing.len());
             let mut records = Vec::with_capacity(outgoing.len());
@@ -229,7 +230,7 @@ impl Belt {
 }
 
 fn record(outgoing: &Outgoing, at: esteira_bus::Position) -> Record {
-    let new = outgoing.record();
+    let new = outgoing.record(None);
     Record {
         topic: new.topic,
         partition: at.partition,

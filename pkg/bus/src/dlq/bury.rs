@@ -27,13 +27,13 @@ pub async fn bury(log: &dyn Log, record: &Record, failure: &Failure<'_>, id: &st
             tracing::error!(
                 topic = %record.topic, partition = record.partition, offset = record.offset,
                 dlq_partition = at.partition, dlq_offset = at.offset, class = failure.class.as_str(),
-                error = failure.error, "record dead-lettered"
+                error = failure.error, trace_id = record.trace_id(), "record dead-lettered"
             );
             Ok(())
         }
         // The retry store keeps the record all the same: refusing it for ever would stop every other key.
         Some(Err(PublishError::TooLarge(refusal))) => {
-            tracing::error!(%topic, %id, %refusal, "a dead letter is too large for its queue and stays in the retry store");
+            tracing::error!(%topic, %id, %refusal, trace_id = record.trace_id(), "a dead letter is too large for its queue and stays in the retry store");
             Ok(())
         }
         Some(Err(PublishError::Rejected(error) | PublishError::Unavailable(error))) => {

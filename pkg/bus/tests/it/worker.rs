@@ -61,6 +61,10 @@ struct Counted {
 
 #[async_trait]
 impl Log for Counted {
+    fn system(&self) -> &'static str {
+        self.log.system()
+    }
+
     async fn republish(&self, records: Vec<Record>) -> Vec<Result<Position, PublishError>> {
         self.log.republish(records).await
     }

@@ -24,6 +24,10 @@ fn take(left: &AtomicUsize) -> bool {
 
 #[async_trait]
 impl Log for Breaking {
+    fn system(&self) -> &'static str {
+        self.inner.system()
+    }
+
     async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Position, PublishError>> {
         self.inner.publish(records).await
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use esteira_events::{Payload, UserChanged, UserData, UserId};
 use esteira_outbox::{Lease, Mark, NewEvent, OutboxRow, SCHEMA, acquire, append, claim};
 use esteira_sql::{Db, Timestamp};
+use esteira_telemetry::TraceContext;
 use esteira_testkit::TestDb;
 
 pub(crate) const LEASE: &str = "dispatcher";
@@ -18,7 +19,7 @@ pub(crate) fn event(user: i64, sequence: i64) -> NewEvent {
         payload: Payload::UserUpdated(UserChanged { user }),
         sequence,
         occurred_at: Timestamp::now(),
-        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        trace: TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     }
 }
 

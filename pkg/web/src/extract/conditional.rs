@@ -1,6 +1,4 @@
-//! Request headers: `If-Match`, `Idempotency-Key`, `traceparent`.
-
-use std::convert::Infallible;
+//! Request headers: `If-Match`, `Idempotency-Key`.
 
 use axum::extract::FromRequestParts;
 use axum::http::header::IF_MATCH;
@@ -99,32 +97,6 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// `traceparent`, if it is a valid W3C trace context; an invalid one is as none (Trace Context, 3.2.1).
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Traceparent(pub Option<String>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Traceparent {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let mut values = parts.headers.get_all("traceparent").iter();
-        let first = values.next().and_then(|value| value.to_str().ok());
-        let only = first.filter(|text| values.next().is_none() && is_traceparent(text));
-        Ok(Self(only.map(str::to_owned)))
-    }
-}
-
-fn is_traceparent(text: &str) -> bool {
-    let hex = |part: &str, length: usize| {
-        part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let set = |part: &str| part.bytes().any(|b| b != b'0');
-    let parts: Vec<&str> = text.splitn(5, '-').collect();
-    let [version, trace, span, flags, more @ ..] = parts.as_slice() else { return false };
-    let known = hex(version, 2) && *version != "ff" && (more.is_empty() || *version != "00");
-    known && hex(trace, 32) && set(trace) && hex(span, 16) && set(span) && hex(flags, 2)
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::{HeaderValue, Request};
@@ -187,25 +159,5 @@ mod tests {
         let key = "k".repeat(256);
         assert!(extract::<IdempotencyKey>("idempotency-key", &[&key.as_bytes()[1..]]).await.is_ok());
         assert!(extract::<IdempotencyKey>("idempotency-key", &[key.as_bytes()]).await.is_err());
-    }
-
-    #[test]
-    fn only_a_valid_traceparent_is_kept() {
-        let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert!(is_traceparent(valid));
-        assert!(is_traceparent(&format!("01{}-more", &valid[2..])));
-        let invalid = [
-            "",
-            "00",
-            &valid[..54],
-            &format!("{valid}-more"),
-            &format!("ff{}", &valid[2..]),
-            &valid.to_uppercase(),
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-        ];
-        for text in invalid {
-            assert!(!is_traceparent(text), "{text}");
-        }
     }
 }

@@ -2,9 +2,9 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, StatusCode};
+use axum::http::{HeaderValue, Request};
 use axum::routing::get as on_get;
-use esteira_web::{ConsistencyToken, IdempotencyKey, IfMatch, ListPage, PathId, Reply, Traceparent};
+use esteira_web::{ConsistencyToken, IdempotencyKey, IfMatch, ListPage, PathId, Reply, RequestTrace, traced};
 
 use crate::client::{Answer, get, send};
 
@@ -18,8 +18,8 @@ fn router() -> Router {
                 async |token: Option<ConsistencyToken>,
                        IfMatch(versions): IfMatch,
                        key: IdempotencyKey,
-                       trace: Traceparent| {
-                    Reply::ok((token.map(|token| token.to_string()), versions, key.0, trace.0))
+                       RequestTrace(trace): RequestTrace| {
+                    Reply::ok((token.map(|token| token.to_string()), versions, key.0, trace.to_string()))
                 },
             ),
         )
@@ -58,11 +58,34 @@ async fn a_page_has_a_limit_and_a_start() {
 
 #[tokio::test]
 async fn headers_are_read_or_absent() {
-    assert_eq!(get(router(), "/headers").await.json, serde_json::json!([null, null, null, null]));
+    let none = get(router(), "/headers").await.json;
+    assert!(none.as_array().unwrap()[..3].iter().all(serde_json::Value::is_null), "{none}");
     assert_eq!(with_header("if-match", b"\"3\"").await.json[1][0], 3);
     assert_eq!(with_header("idempotency-key", b"abc").await.json[2], "abc");
     assert_eq!(with_header("x-consistency-token", b"order:7:3").await.json[0], "order:7:3");
-    assert_eq!(with_header("traceparent", b"nonsense").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_request_goes_on_with_its_clients_trace_and_begins_one_without() {
+    const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for router in [router(), traced(router(), "test", true)] {
+        let of = async |values: &[&str]| {
+            let mut request = Request::get("/headers");
+            for value in values {
+                request = request.header("traceparent", *value);
+            }
+            let answer = send(router.clone(), request.body(Body::empty()).unwrap()).await;
+            answer.json[3].as_str().unwrap().to_owned()
+        };
+        assert_eq!(of(&[VALID]).await, VALID);
+        let unsampled = VALID.replace("-01", "-00");
+        assert_eq!(of(&[&unsampled]).await, unsampled);
+        for values in [&[][..], &["nonsense"], &[VALID, VALID], &[&VALID[..54]]] {
+            let trace = of(values).await;
+            assert!(trace.len() == 55 && trace.ends_with("-01") && trace[..35] != VALID[..35], "{trace}");
+        }
+        assert_ne!(of(&[]).await, of(&[]).await);
+    }
 }
 
 #[tokio::test]

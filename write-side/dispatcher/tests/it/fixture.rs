@@ -8,7 +8,7 @@ use esteira_dispatcher::{Dispatcher, DispatcherSettings};
 use esteira_events::{Event, EventType, Payload, Topics, UserChanged, UserData, UserDeleted, UserId};
 use esteira_outbox::{NewEvent, SCHEMA, append};
 use esteira_sql::{Db, Timestamp};
-use esteira_telemetry::{Health, Stage};
+use esteira_telemetry::{Health, Stage, TraceContext};
 use esteira_testkit::{TestDb, eventually};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -123,8 +123,10 @@ fn changed(user: i64, name: String) -> UserChanged {
     UserChanged { user: UserData { id: UserId(user), name, email: "ana@example.com".into(), version: None } }
 }
 
+pub(crate) const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 fn event(payload: Payload, sequence: i64) -> NewEvent {
-    NewEvent { payload, sequence, occurred_at: Timestamp::now(), traceparent: Some("00-aa-bb-01".into()) }
+    NewEvent { payload, sequence, occurred_at: Timestamp::now(), trace: TraceContext::parse(TRACEPARENT) }
 }
 
 pub(crate) fn created(user: i64) -> NewEvent {

@@ -54,6 +54,10 @@ impl FaultyLog {
 
 #[async_trait]
 impl Log for FaultyLog {
+    fn system(&self) -> &'static str {
+        self.inner.system()
+    }
+
     async fn publish(&self, records: Vec<NewRecord>) -> Vec<Result<Position, PublishError>> {
         self.waves.lock().unwrap().push(records.clone());
         if self.away.load(Ordering::SeqCst) {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use esteira_events::EventType;
 use esteira_testkit::{TestDb, on_every_engine, on_mysql};
 
-use crate::fixture::{Fixture, created, decoded, deleted, updated};
+use crate::fixture::{Fixture, TRACEPARENT, created, decoded, deleted, updated};
 
 on_every_engine!(
     every_row_is_published_once_and_marked_with_its_place,
@@ -56,7 +56,7 @@ async fn a_record_has_key_value_and_headers(test: TestDb) {
         ("ce_subject", "7"),
         ("ce_time", occurred_at.as_str()),
         ("ce_sequence", "3"),
-        ("traceparent", "00-aa-bb-01"),
+        ("traceparent", TRACEPARENT),
     ] {
         assert_eq!(record.header(name), Some(value), "{name}");
     }
