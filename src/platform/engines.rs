@@ -32,6 +32,8 @@ pub struct Needs {
     /// The outbox, for what the read side tells beside its views; it must start without it.
     pub tales: bool,
     pub log: bool,
+    /// The event log, for live queries; it must start without it.
+    pub live: bool,
     pub views: bool,
     /// Other processes need the same data: embedded engines will not do.
     pub shared: bool,
@@ -41,7 +43,15 @@ pub struct Needs {
 
 impl Default for Needs {
     fn default() -> Self {
-        Self { store: false, tales: false, log: false, views: false, shared: false, patience: START_PATIENCE }
+        Self {
+            store: false,
+            tales: false,
+            log: false,
+            live: false,
+            views: false,
+            shared: false,
+            patience: START_PATIENCE,
+        }
     }
 }
 
@@ -57,6 +67,7 @@ impl Needs {
             store: any(&[Role::Users, Role::Products, Role::Orders, Role::Dispatcher, Role::Console]),
             tales: any(&[Role::Query, Role::Projector]),
             log: any(&[Role::Products, Role::Orders, Role::Dispatcher, Role::Projector, Role::Console]),
+            live: any(&[Role::Query]),
             views: any(&[Role::Projector, Role::Query, Role::Console]),
             shared: roles.len() < Role::ALL.len(),
             ..Self::default()
@@ -99,7 +110,13 @@ impl Engines {
             } else {
                 None
             },
-            log: if needs.log { Some(open_log(settings, needs.patience).await?) } else { None },
+            log: if needs.log {
+                Some(open_log(settings, needs.patience).await?)
+            } else if needs.live {
+                log_for_live(settings)?
+            } else {
+                None
+            },
             views: if needs.views { Some(open_views(settings, needs.patience).await?) } else { None },
             _lock: lock,
         })
@@ -211,6 +228,12 @@ async fn open_log(settings: &Settings, patience: Duration) -> anyhow::Result<Arc
         tokio::time::sleep(START_PAUSE).await;
     }
     Ok(Arc::new(log))
+}
+
+/// Connects in the background.
+fn log_for_live(settings: &Settings) -> anyhow::Result<Option<Arc<dyn Log>>> {
+    let Some(brokers) = &settings.kafka_brokers else { return Ok(None) };
+    Ok(Some(Arc::new(KafkaLog::connect(&kafka_config(settings, &brokers.to_string())?)?)))
 }
 
 /// What the Kafka adapter needs to know of the settings.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use esteira_query_api::{API, QueryState, router};
+use esteira_projector::GROUP;
+use esteira_query_api::{API, LiveOrders, QueryState, router};
 
 use super::Role;
 use crate::platform::Platform;
@@ -15,7 +16,15 @@ pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
         projected: platform.projected(),
         store: platform.engines.store().ok().cloned(),
         topics: platform.topics(),
+        live: live(platform).map(Arc::new),
     };
     platform.serve(Role::Query, router(state), API);
     Ok(())
+}
+
+fn live(platform: &Platform) -> Option<LiveOrders> {
+    let (log, views) = (platform.engines.log().ok()?, platform.engines.views().ok()?);
+    let (topics, group) = (platform.topics(), platform.group(GROUP));
+    let live = LiveOrders::new(Arc::clone(log), Arc::clone(views), topics, group, platform.projected());
+    Some(live.until(platform.stop_token()))
 }

@@ -13,6 +13,7 @@ mod dlq;
 mod docs;
 mod erase;
 mod limits;
+mod live;
 mod metrics;
 mod start;
 mod tokens;

@@ -88,7 +88,8 @@ fn names_follow_prometheus_conventions() {
         let name = metric.name();
         assert_eq!(name.ends_with("_total"), metric.kind() == "counter", "{name}");
         assert!(!metric.help().is_empty() && !metric.help().ends_with('.'), "{name}");
-        let units = ["_total", "_seconds", "_rows", "_records", "_commands", "_connections", "_ready"];
+        let units =
+            ["_total", "_seconds", "_rows", "_records", "_commands", "_connections", "_streams", "_ready"];
         assert!(units.iter().any(|unit| name.ends_with(unit)), "{name} says no unit");
     }
     let mut names: Vec<_> = ALL.iter().map(|metric: &&dyn Described| metric.name()).collect();

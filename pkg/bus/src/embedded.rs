@@ -5,6 +5,7 @@ mod consumer;
 mod groups;
 mod reading;
 mod schema;
+mod tail;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use crate::record::Placed;
 use crate::rules::check_subscription;
 use crate::{
     Consumer, GroupMember, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError,
-    Record, TopicSpec,
+    Record, Tail, TopicSpec,
 };
 
 /// A durable event log in one SQLite file. Every record and offset is fsynced before it is acknowledged; publishes and
@@ -205,6 +206,15 @@ impl Log for EmbeddedLog {
         let at = TopicPartition::new(topic, partition);
         let (id, _) = self.find(&at)?;
         reading::records(&self.shared.file, &at, id, offset, max).await.map_err(unavailable)
+    }
+
+    async fn tail(&self, from: &[(String, Position)]) -> Result<Box<dyn Tail>, LogError> {
+        let place = |(topic, at): &(String, Position)| {
+            let partition = TopicPartition::new(topic.as_str(), at.partition);
+            self.find(&partition).map(|_| (partition, at.offset))
+        };
+        let next = from.iter().map(place).collect::<Result<_, _>>()?;
+        Ok(Box::new(tail::Reader::open(Arc::clone(&self.shared), next)))
     }
 }
 

@@ -10,6 +10,7 @@ mod lag;
 mod members;
 mod producer;
 mod read;
+mod tail;
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use crate::record::Placed;
 use crate::rules::check_subscription;
 use crate::{
     Consumer, GroupMember, Log, LogDescription, LogError, NewRecord, PartitionLag, Position, PublishError,
-    Record, TopicSpec,
+    Record, Tail, TopicSpec,
 };
 
 /// A Kafka cluster as an event log. It connects in the background and by itself connects again.
@@ -114,5 +115,9 @@ impl Log for KafkaLog {
         max: usize,
     ) -> Result<Vec<Record>, LogError> {
         read::records(&self.config, &self.metadata, topic, partition, offset, max).await
+    }
+
+    async fn tail(&self, from: &[(String, Position)]) -> Result<Box<dyn Tail>, LogError> {
+        Ok(Box::new(tail::Reader::open(&self.config, &self.metadata, from).await?))
     }
 }

@@ -22,7 +22,7 @@ pub use embedded::EmbeddedLog;
 pub use error::{LogError, PublishError};
 pub use kafka::{KafkaConfig, KafkaLog};
 pub use log::{
-    Consumer, Group, GroupMember, Log, LogDescription, PartitionLag, TopicDescription, TopicSpec, scan,
+    Consumer, Group, GroupMember, Log, LogDescription, PartitionLag, Tail, TopicDescription, TopicSpec, scan,
 };
 pub use messaging::{Operation, describe_place};
 pub use pauses::Pauses;

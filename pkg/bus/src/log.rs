@@ -63,6 +63,19 @@ pub trait Log: Send + Sync {
         offset: i64,
         max: usize,
     ) -> Result<Vec<Record>, LogError>;
+
+    /// Reads partitions of topics from these places on, and what comes later, without a group: every reader sees every
+    /// record. An offset before the oldest record starts at that one. An unknown topic or partition is `Invalid`.
+    async fn tail(&self, from: &[(String, Position)]) -> Result<Box<dyn Tail>, LogError>;
+}
+
+/// A reader of partitions that belongs to no group.
+#[async_trait]
+pub trait Tail: Send {
+    /// Waits up to `wait` for the first record, then takes what is there, up to `max`, each partition in its order. Empty
+    /// when none came. While the log is away it is empty or `Unavailable`, and afterwards goes on where it was. Dropping
+    /// the future loses no record.
+    async fn take(&mut self, max: usize, wait: Duration) -> Result<Vec<Record>, LogError>;
 }
 
 /// A member of a consumer group. Dropping it leaves the group too, but [`Consumer::close`] waits until it has.

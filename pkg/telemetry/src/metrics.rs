@@ -82,6 +82,8 @@ pub static FRESHNESS: Histogram<1> = Metric::durations(
     "Time from an event until its view showed it",
     ["aggregate"],
 );
+pub static QUERY_STREAMS: Gauge<0> =
+    Metric::gauge("esteira_query_open_streams", "Live queries that are open", []);
 pub static POOL: Gauge<2> =
     Metric::gauge("esteira_db_pool_connections", "Connections to the write store", ["pool", "state"]);
 pub static STAGE_READY: Gauge<1> =
@@ -132,6 +134,11 @@ impl<const N: usize> Gauge<N> {
 
     pub fn set(&self, values: [&str; N], level: f64) {
         metrics::gauge!(self.name, self.labels(values)).set(level);
+    }
+
+    /// Moves the level, for many that move it at once.
+    pub fn change(&self, values: [&str; N], by: f64) {
+        metrics::gauge!(self.name, self.labels(values)).increment(by);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a double is exact up to 53 bits")]
@@ -222,7 +229,7 @@ described!(
 );
 
 /// Every metric of Esteira's own; `process_…` are beside them.
-pub static ALL: [&dyn Described; 21] = [
+pub static ALL: [&dyn Described; 22] = [
     &HTTP_DURATION,
     &COMMANDS,
     &COMMAND_BATCH,
@@ -242,6 +249,7 @@ pub static ALL: [&dyn Described; 21] = [
     &RETRIES,
     &DEAD_LETTERS,
     &FRESHNESS,
+    &QUERY_STREAMS,
     &POOL,
     &STAGE_READY,
 ];

@@ -72,7 +72,8 @@ async fn is_visible(
     Ok(false)
 }
 
-async fn rest(projected: &mut Option<watch::Receiver<u64>>, pause: Duration) {
+/// Rests for `pause`, or until the projector of this process has written.
+pub(crate) async fn rest(projected: &mut Option<watch::Receiver<u64>>, pause: Duration) {
     let Some(receiver) = projected else {
         return sleep(pause).await;
     };

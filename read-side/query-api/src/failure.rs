@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use esteira_bus::LogError;
 use esteira_views::ViewsError;
 use esteira_web::Problem;
 
@@ -17,6 +18,12 @@ pub(crate) fn journey_problem(error: JourneyError) -> Problem {
                 .caused_by(&error)
         }
     }
+}
+
+/// Topics that do not exist yet are made by the first process that writes to them.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` wants")]
+pub(crate) fn log_problem(error: LogError) -> Problem {
+    Problem::unavailable("log_unavailable", "the event log is away", RETRY_AFTER).caused_by(&error)
 }
 
 /// An outage is a 503; a refused query is a fault of this service, because parameters are checked before.

@@ -4,6 +4,7 @@ mod consistency;
 mod failure;
 mod journey;
 mod list;
+mod live;
 mod resources;
 mod state;
 
@@ -11,6 +12,7 @@ use esteira_web::ApiInfo;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use journey::{Journey, JourneyError, Step, StepState, Waiting, journey};
+pub use live::{LiveLimits, LiveOrders};
 pub use state::QueryState;
 
 /// What the OpenAPI document says of this service, for [`esteira_web::mount`].

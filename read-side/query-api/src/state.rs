@@ -6,6 +6,8 @@ use esteira_sql::Db;
 use esteira_views::Views;
 use tokio::sync::watch;
 
+use crate::live::LiveOrders;
+
 /// How long a request with a consistency token waits, unless it is set otherwise.
 const WAIT: Duration = Duration::from_secs(2);
 
@@ -21,11 +23,13 @@ pub struct QueryState {
     /// Where the outbox is, for journeys; a query service without `MYSQL_DSN` tells none.
     pub store: Option<Db>,
     pub topics: Topics,
+    /// The live orders; a query service without `KAFKA_BROKERS` has none.
+    pub live: Option<Arc<LiveOrders>>,
 }
 
 impl QueryState {
     /// Waits up to 2 s and looks by itself, for a projector in another process.
     pub fn new(views: Arc<dyn Views>) -> Self {
-        Self { views, wait: WAIT, projected: None, store: None, topics: Topics::default() }
+        Self { views, wait: WAIT, projected: None, store: None, topics: Topics::default(), live: None }
     }
 }

@@ -13,5 +13,6 @@ mod records;
 mod rejections;
 mod republishing;
 mod serialization;
+mod tails;
 mod tools;
 mod worker;

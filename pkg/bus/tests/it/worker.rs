@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use esteira_bus::{
     Consumer, GroupMember, Handler, Log, LogDescription, LogError, NewRecord, Outage, PartitionLag, Position,
-    PublishError, Record, TopicSpec, Worker,
+    PublishError, Record, Tail, TopicSpec, Worker,
 };
 use esteira_telemetry::{Health, Stage, State};
 use tokio::sync::{Semaphore, mpsc};
@@ -110,6 +110,10 @@ impl Log for Counted {
         max: usize,
     ) -> Result<Vec<Record>, LogError> {
         self.log.read(topic, partition, offset, max).await
+    }
+
+    async fn tail(&self, from: &[(String, Position)]) -> Result<Box<dyn Tail>, LogError> {
+        self.log.tail(from).await
     }
 }
 

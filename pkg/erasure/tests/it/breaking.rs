@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use esteira_bus::{
     Consumer, EmbeddedLog, GroupMember, Log, LogDescription, LogError, NewRecord, PartitionLag, Position,
-    PublishError, Record, TopicSpec,
+    PublishError, Record, Tail, TopicSpec,
 };
 
 /// As many records may still be published again, and as many deletions be made.
@@ -88,5 +88,9 @@ impl Log for Breaking {
             self.inner.delete_before(topic, partition, cut).await?;
         }
         Ok(page)
+    }
+
+    async fn tail(&self, from: &[(String, Position)]) -> Result<Box<dyn Tail>, LogError> {
+        self.inner.tail(from).await
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod cases;
 pub(crate) mod collection;
 pub(crate) mod document;
 pub(crate) mod error;
+mod matching;
 pub(crate) mod query;
 pub(crate) mod seek;
 pub(crate) mod write;

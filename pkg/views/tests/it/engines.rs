@@ -69,10 +69,14 @@ pub(crate) async fn stored(store: &Store, id: i64) -> Option<Document> {
     store.get(&THINGS, &[DocId::Int(id)]).await.unwrap().pop()
 }
 
-/// The ids that match, ascending.
+/// The ids that match, ascending, which are the same where the filters are asked of the documents in hand.
 pub(crate) async fn matching(store: &Store, filters: Vec<Filter>) -> Vec<i64> {
-    let query = Query { filters, sort: Sort::ascending("_id"), after: None, limit: 1_000 };
-    ids(&store.find(&THINGS, &query).await.unwrap())
+    let all = Query { filters: Vec::new(), sort: Sort::ascending("_id"), after: None, limit: 1_000 };
+    let mut in_hand = store.find(&THINGS, &all).await.unwrap();
+    in_hand.retain(|document| filters.iter().all(|filter| filter.matches(document)));
+    let found = ids(&store.find(&THINGS, &Query { filters, ..all }).await.unwrap());
+    assert_eq!(ids(&in_hand), found);
+    found
 }
 
 pub(crate) fn ids(documents: &[Document]) -> Vec<i64> {

@@ -14,7 +14,7 @@ use crate::state::QueryState;
 
 pub(crate) use amounts::amounts;
 pub(crate) use params::Params;
-pub(crate) use request::{Filters, ListRequest, PageParams, SortKind, Sortable};
+pub(crate) use request::{FilterRequest, Filters, ListRequest, PageParams, SortKind, Sortable};
 
 /// Totals are exact up to here.
 const EXACT_TOTAL: u64 = 10_000;

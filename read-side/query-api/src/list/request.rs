@@ -141,6 +141,24 @@ fn fingerprint<F: Filters>(params: &Params, sort: &Sortable, descending: bool) -
     crc32fast::hash(serde_json::to_string(&list).unwrap_or_default().as_bytes())
 }
 
+/// The filters alone, without a page.
+#[derive(Debug)]
+pub(crate) struct FilterRequest<F> {
+    pub(crate) filters: Vec<Filter>,
+    list: PhantomData<F>,
+}
+
+impl<S: Send + Sync, F: Filters> FromRequestParts<S> for FilterRequest<F> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let mut params = Params::read(&parts.uri, F::NAMES)?;
+        let filters = F::read(&mut params);
+        params.fields.finish()?;
+        Ok(Self { filters, list: PhantomData })
+    }
+}
+
 impl<S: Send + Sync, F: Filters> FromRequestParts<S> for ListRequest<F> {
     type Rejection = Problem;
 

@@ -13,6 +13,8 @@ use crate::consistency::wait_for;
 use crate::failure::store_problem;
 use crate::state::QueryState;
 
+pub(crate) use orders::shown_order;
+
 pub(crate) fn routes() -> OpenApiRouter<QueryState> {
     OpenApiRouter::new().merge(users::routes()).merge(products::routes()).merge(orders::routes())
 }

@@ -1,4 +1,5 @@
 mod body;
+mod stream;
 
 use axum::Json;
 use axum::extract::State;
@@ -17,10 +18,16 @@ use crate::list::{Filters, ListRequest, PageParams, Params, SortKind, Sortable, 
 use crate::state::QueryState;
 use body::OrderBody;
 
+pub(crate) use body::shown_order;
+
 const STATUSES: [&str; 6] = ["CREATED", "PAID", "PROCESSING", "SHIPPED", "DELIVERED", "CANCELED"];
 
 pub(super) fn routes() -> OpenApiRouter<QueryState> {
-    OpenApiRouter::new().routes(routes!(list_orders)).routes(routes!(get_order)).routes(routes!(get_journey))
+    OpenApiRouter::new()
+        .routes(routes!(list_orders))
+        .routes(routes!(stream::stream_orders))
+        .routes(routes!(get_order))
+        .routes(routes!(get_journey))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -61,6 +68,12 @@ struct OrderFilters {
     /// The highest total that counts.
     #[param(minimum = 0, maximum = 99_999_999.99)]
     max_total: Option<f64>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only describes the parameter; `Filters` names it")]
+struct OrderSort {
     /// `id` (the default), `created_at` or `total`; `-created_at` for the latest first.
     #[param(pattern = "^-?(id|created_at|total)$")]
     sort: Option<String>,
@@ -109,7 +122,7 @@ fn created(params: &mut Params) -> Option<Filter> {
 
 /// The orders that match all filters.
 #[utoipa::path(get, path = "/orders", tag = "orders",
-    params(OrderFilters, PageParams, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
+    params(OrderFilters, OrderSort, PageParams, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
     responses((status = 200, body = OrdersBody), ReadProblems))]
 async fn list_orders(
     State(state): State<QueryState>,

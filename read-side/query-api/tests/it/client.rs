@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
+use axum::response::Response;
 use esteira_query_api::{API, QueryState, router};
 use esteira_views::{ALL_COLLECTIONS, Collection, DocId, SqliteViews, Views, Write};
 use esteira_web::{Limits, mount};
@@ -16,7 +17,7 @@ use tower::ServiceExt;
 
 pub(crate) struct Api {
     pub(crate) views: SqliteViews,
-    router: Router,
+    pub(crate) router: Router,
     _directory: TempDir,
 }
 
@@ -94,7 +95,10 @@ pub(crate) async fn get(router: &Router, path: &str, token: Option<&str>) -> Ans
     if let Some(token) = token {
         request = request.header("X-Consistency-Token", token);
     }
-    let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    answer(router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()).await
+}
+
+pub(crate) async fn answer(response: Response) -> Answer {
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     let body = serde_json::from_slice(&bytes).unwrap_or_default();

@@ -5,6 +5,8 @@ mod away;
 mod client;
 mod consistency;
 mod lists;
+mod live;
 mod openapi;
 mod refusals;
 mod shapes;
+mod stream;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use esteira_bus::{
     Consumer, EmbeddedLog, GroupMember, Log, LogDescription, LogError, NewRecord, PartitionLag, Position,
-    PublishError, Record, TopicSpec,
+    PublishError, Record, Tail, TopicSpec,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -108,6 +108,10 @@ impl Log for FaultyLog {
         max: usize,
     ) -> Result<Vec<Record>, LogError> {
         self.inner.read(topic, partition, offset, max).await
+    }
+
+    async fn tail(&self, from: &[(String, Position)]) -> Result<Box<dyn Tail>, LogError> {
+        self.inner.tail(from).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! An order as the query side answers it: `total` for what the view calls `total_amount`.
 
 use esteira_sql::{Money, Timestamp};
-use esteira_views::{OrderItemView, OrderView};
+use esteira_views::{Document, OrderItemView, OrderView, ViewsError, from_document};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -65,6 +65,12 @@ struct ProductFacetBody {
     name: String,
     price: Money,
     stock: i64,
+}
+
+/// The JSON of an order's document as the list has it.
+pub(crate) fn shown_order(document: Document) -> Result<String, ViewsError> {
+    let body = OrderBody::from(from_document::<OrderView>(document)?);
+    serde_json::to_string(&body).map_err(|error| ViewsError::Rejected(error.to_string()))
 }
 
 impl From<OrderView> for OrderBody {
