@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use crate::admin::ViewName;
 use crate::commands::config::How;
+use crate::commands::contracts::ApiName;
 use crate::commands::dlq::Dlq;
 use crate::commands::erase::Erase;
 use crate::commands::outbox::Outbox;
@@ -152,6 +153,15 @@ pub enum Command {
         after_help = "Examples:\n  esteira config\n  esteira config --reference > docs/configuration.md\n  esteira config --json"
     )]
     Config(How),
+    /// Print the OpenAPI document of a service
+    #[command(after_help = "Examples:\n  esteira openapi orders > orders.openapi.json")]
+    Openapi {
+        /// The service
+        service: ApiName,
+    },
+    /// Print the AsyncAPI document of the event log
+    #[command(after_help = "Examples:\n  esteira asyncapi > events.asyncapi.json")]
+    Asyncapi,
     /// Ask the process on PORT whether it is ready; for container health checks
     #[command(
         after_help = "Examples:\n  PORT=8081 esteira healthcheck\n  PORT=8081 esteira healthcheck --json"
@@ -241,7 +251,7 @@ mod tests {
 
     #[test]
     fn whatever_prints_prints_json_too() {
-        let formats_of_their_own = ["esteira completions", "esteira man"];
+        let formats_of_their_own = ["esteira openapi", "esteira asyncapi", "esteira completions", "esteira man"];
         for (path, command) in all() {
             let json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
             assert_eq!(json, !formats_of_their_own.contains(&path.as_str()), "{path}");

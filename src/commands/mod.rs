@@ -2,6 +2,7 @@
 
 mod bench;
 pub mod config;
+pub mod contracts;
 pub mod dlq;
 mod doctor;
 pub mod erase;
@@ -47,6 +48,8 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Bench { options, output } => bench::bench(&settings()?, *options, output).await,
         Command::Config(How { reference: true, output }) => config::reference(output),
         Command::Config(How { reference: false, output }) => config::config(&settings()?, output),
+        Command::Openapi { service } => contracts::openapi(service),
+        Command::Asyncapi => contracts::asyncapi(),
         Command::Healthcheck(output) => healthcheck::healthcheck(&settings()?, output).await,
         Command::Completions { shell } => Ok(generate::completions(shell)),
         Command::Man { out } => generate::man(out.as_deref()),

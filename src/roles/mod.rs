@@ -2,11 +2,11 @@
 
 mod console;
 mod dispatcher;
-mod orders;
-mod products;
+pub mod orders;
+pub mod products;
 mod projector;
 mod query;
-mod users;
+pub mod users;
 
 use esteira_config::Settings;
 

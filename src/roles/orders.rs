@@ -8,7 +8,7 @@ use esteira_web::ApiInfo;
 use super::Role;
 use crate::platform::Platform;
 
-const API: ApiInfo = ApiInfo {
+pub const API: ApiInfo = ApiInfo {
     title: "Esteira orders",
     description: "Commands for orders, and their history.",
     version: env!("CARGO_PKG_VERSION"),

@@ -9,6 +9,7 @@ mod api;
 mod belt;
 mod cli;
 mod console;
+mod contracts;
 mod dlq;
 mod docs;
 mod erase;

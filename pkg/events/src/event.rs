@@ -2,6 +2,7 @@
 
 use esteira_sql::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{AggregateKind, EventType, Payload, Skipped, SkippedEvent};
@@ -10,8 +11,9 @@ use crate::{AggregateKind, EventType, Payload, Skipped, SkippedEvent};
 pub const SCHEMA_VERSION: i32 = 1;
 
 /// The envelope, which every value carries beside the payload's fields.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventMeta {
+    #[schema(value_type = String, format = "uuid")]
     pub event_id: Uuid,
     pub occurred_at: Timestamp,
     /// 1, 2, 3… per aggregate. Absent in Go's events.

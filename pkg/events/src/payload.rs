@@ -2,11 +2,12 @@
 
 use esteira_sql::Money;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::{EventType, OrderId, ProductId, UserId};
 
 /// A user as events and views show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserData {
     pub id: UserId,
     pub name: String,
@@ -27,7 +28,7 @@ impl UserData {
 }
 
 /// A product as events and views show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductData {
     pub id: ProductId,
     pub name: String,
@@ -37,9 +38,7 @@ pub struct ProductData {
 }
 
 /// The states of an order, in the order of their rank; `Canceled` is final.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum OrderStatus {
     Created,
@@ -71,7 +70,7 @@ impl OrderStatus {
 }
 
 /// How an order stands with the stock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Reservation {
     #[default]
@@ -95,7 +94,7 @@ impl Reservation {
 }
 
 /// A line of an order, with the product as it was when the order was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ItemData {
     pub product_id: ProductId,
     pub quantity: i64,
@@ -106,7 +105,7 @@ pub struct ItemData {
 }
 
 /// A new order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderData {
     pub id: OrderId,
     pub user_id: UserId,
@@ -118,28 +117,28 @@ pub struct OrderData {
     pub user: Option<UserData>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserChanged {
     pub user: UserData,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserDeleted {
     pub user_id: UserId,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductChanged {
     pub product: ProductData,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductDeleted {
     pub product_id: ProductId,
 }
 
 /// `stock.reserved` and `stock.released`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockMoved {
     pub order_id: OrderId,
     pub product_id: ProductId,
@@ -150,25 +149,25 @@ pub struct StockMoved {
 }
 
 /// What an order asked for and the stock could not give.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Shortage {
     pub product_id: ProductId,
     pub requested: i64,
     pub available: i64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockRejected {
     pub order_id: OrderId,
     pub items: Vec<Shortage>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderCreated {
     pub order: OrderData,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderUpdated {
     pub order_id: OrderId,
     pub status: OrderStatus,
@@ -180,14 +179,14 @@ pub struct OrderUpdated {
     pub refund_reference: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderPaid {
     pub order_id: OrderId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderCanceled {
     pub order_id: OrderId,
     #[serde(default)]
@@ -199,19 +198,19 @@ pub struct OrderCanceled {
     pub reservation: Option<Reservation>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderDeleted {
     pub order_id: OrderId,
 }
 
 /// The place in its aggregate's sequence of an event that an operator gave up: it changes nothing, and what follows it
 /// goes on. It stands on the topic of the event that it replaces.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Skipped {
     pub skipped: SkippedEvent,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SkippedEvent {
     /// Told by the topic.
     #[serde(skip, default = "unknown")]

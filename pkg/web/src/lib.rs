@@ -21,7 +21,7 @@ pub use extract::{IdempotencyKey, IfMatch, JsonBody, ListPage, OptionalJsonBody,
 pub use fields::Fields;
 pub use health::health_routes;
 pub use layers::protect;
-pub use openapi::{ApiInfo, CommandProblems, ReadProblems, mount};
+pub use openapi::{ApiInfo, CommandProblems, ReadProblems, document, mount};
 pub use peer::Peer;
 pub use problem::{FieldError, Members, Problem};
 pub use respond::{Created, Envelope, List, Message, Reply, etag};

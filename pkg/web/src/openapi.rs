@@ -1,13 +1,18 @@
 //! The OpenAPI document, its page, and the whole router of a service.
 
+mod complete;
+mod examples;
 mod problems;
 
 use axum::Router;
+use esteira_telemetry::Health;
+use serde_json::Value;
 use utoipa::openapi::{Info, OpenApi, Server};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::health::health_routes;
 use crate::layers::protect;
 use crate::problem::Problem;
 use crate::server::Limits;
@@ -31,10 +36,23 @@ pub struct ApiInfo {
 ///
 /// The document names `/api/v1` as a second server instead of listing every route twice.
 pub fn mount(api: OpenApiRouter, info: ApiInfo, limits: &Limits) -> Router {
-    let (routes, mut document) = api.split_for_parts();
-    describe(&mut document, info);
-    let docs = SwaggerUi::new("/docs").url("/openapi.json", document);
+    let (routes, document) = api.split_for_parts();
+    let docs = SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", described(document, info));
     protect(Router::new().merge(routes.clone()).nest("/api/v1", routes).merge(docs), limits)
+}
+
+/// The document of a service as [`mount`] serves it, its health routes included; nothing of the service has to run.
+pub fn document<S: Clone + Send + Sync + 'static>(api: OpenApiRouter<S>, info: ApiInfo) -> Value {
+    let mut document = api.into_openapi();
+    document.merge(health_routes(Health::new()).into_openapi());
+    described(document, info)
+}
+
+fn described(mut document: OpenApi, info: ApiInfo) -> Value {
+    describe(&mut document, info);
+    let mut document = serde_json::to_value(document).expect("a document is JSON");
+    complete::complete(&mut document);
+    document
 }
 
 fn describe(document: &mut OpenApi, info: ApiInfo) {

@@ -29,3 +29,8 @@ pub fn router(state: QueryState) -> OpenApiRouter {
     let (plain, _) = routes.clone().split_for_parts();
     OpenApiRouter::new().nest("/q", routes).merge(OpenApiRouter::from(plain))
 }
+
+/// The routes that the document lists, without what they need.
+pub fn described() -> OpenApiRouter<QueryState> {
+    OpenApiRouter::new().nest("/q", resources::routes())
+}

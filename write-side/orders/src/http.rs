@@ -21,6 +21,11 @@ pub struct OrdersApi {
 
 /// Every route of the service.
 pub fn routes(api: OrdersApi) -> OpenApiRouter {
+    described().with_state(api)
+}
+
+/// The routes without what they need, for their document.
+pub fn described() -> OpenApiRouter<OrdersApi> {
     OpenApiRouter::new()
         .routes(routes!(create::create, queries::list))
         .routes(routes!(queries::get, commands::set_status, commands::delete))
@@ -28,5 +33,4 @@ pub fn routes(api: OrdersApi) -> OpenApiRouter {
         .routes(routes!(commands::cancel))
         .routes(routes!(commands::refund))
         .routes(routes!(queries::events))
-        .with_state(api)
 }

@@ -9,6 +9,6 @@ mod store;
 mod world;
 
 pub use domain::{Order, PricePolicy};
-pub use http::{OrdersApi, routes};
+pub use http::{OrdersApi, described, routes};
 pub use schema::SCHEMA;
 pub use service::{OrderChange, OrderCommand, Orders};

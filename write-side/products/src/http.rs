@@ -20,10 +20,14 @@ pub struct ProductsApi {
 
 /// Every route of the service.
 pub fn routes(api: ProductsApi) -> OpenApiRouter {
+    described().with_state(api)
+}
+
+/// The routes without what they need, for their document.
+pub fn described() -> OpenApiRouter<ProductsApi> {
     OpenApiRouter::new()
         .routes(routes!(commands::create, queries::list))
         .routes(routes!(queries::get, commands::update, commands::delete))
         .routes(routes!(commands::move_stock))
         .routes(routes!(queries::events))
-        .with_state(api)
 }

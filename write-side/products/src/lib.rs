@@ -9,6 +9,6 @@ mod store;
 mod world;
 
 pub use domain::Product;
-pub use http::{ProductsApi, routes};
+pub use http::{ProductsApi, described, routes};
 pub use schema::SCHEMA;
 pub use service::{ProductCommand, Products};

@@ -22,9 +22,13 @@ pub struct UsersApi {
 
 /// Every route of the service.
 pub fn routes(api: UsersApi) -> OpenApiRouter {
+    described().with_state(api)
+}
+
+/// The routes without what they need, for their document.
+pub fn described() -> OpenApiRouter<UsersApi> {
     OpenApiRouter::new()
         .routes(routes!(commands::create, queries::list))
         .routes(routes!(queries::get, commands::update, commands::delete))
         .routes(routes!(queries::events))
-        .with_state(api)
 }

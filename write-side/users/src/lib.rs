@@ -7,6 +7,6 @@ mod service;
 mod store;
 
 pub use domain::User;
-pub use http::{UsersApi, rejected, routes};
+pub use http::{UsersApi, described, rejected, routes};
 pub use schema::SCHEMA;
 pub use service::{UserCommand, Users};

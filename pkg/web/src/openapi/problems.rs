@@ -1,9 +1,13 @@
 //! The problems that routes have in common, for `responses(CommandProblems)`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use axum::http::StatusCode;
 use utoipa::IntoResponses;
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
+
+use crate::problem::Problem;
 
 /// The problems of a route that reads.
 pub struct ReadProblems;
@@ -40,6 +44,31 @@ impl IntoResponses for ReadProblems {
 impl IntoResponses for CommandProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         described(&COMMAND)
+    }
+}
+
+/// A problem of `status`, as an example.
+pub(super) fn problem_of(status: &str) -> Problem {
+    let second = Duration::from_secs(1);
+    match status {
+        "400" => Problem::invalid_field("limit", "0", "must be an integer from 1 to 500"),
+        "404" => Problem::not_found("user_not_found", "there is no user 7"),
+        "409" => Problem::conflict("email_taken", "the email belongs to another user"),
+        "410" => Problem::new(
+            StatusCode::GONE,
+            "event_id_expired",
+            "the log no longer has what came after this event",
+        ),
+        "412" => Problem::precondition_failed("If-Match does not match the current version \"4\""),
+        "413" => Problem::body_too_large(1024 * 1024),
+        "415" => Problem::unsupported_media_type("content type text/plain is not application/json"),
+        "422" => Problem::unprocessable(
+            "idempotency_key_reused",
+            "this Idempotency-Key was used with another request body",
+        ),
+        "429" => Problem::too_many_requests("too many commands are waiting", second),
+        "503" => Problem::unavailable("store_unavailable", "the write store is not available", second),
+        _ => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "internal server error"),
     }
 }
 

@@ -272,7 +272,7 @@ impl Listener {
         }
         let (event, rest) = self.text.split_once("\n\n").unwrap();
         let told = parse(event);
-        self.text = rest.to_owned();
+        self.text = rest.into();
         Some(told)
     }
 
