@@ -29,9 +29,12 @@ fn the_committed_documents_are_those_of_the_code() {
 async fn a_service_serves_the_document_that_is_committed() {
     let platform = super::harness::platform::Platform::embedded().await;
     let ports = platform.ports;
-    for (port, name) in
-        [(ports.users, "users"), (ports.products, "products"), (ports.orders, "orders"), (ports.query, "query")]
-    {
+    for (port, name) in [
+        (ports.users, "users"),
+        (ports.products, "products"),
+        (ports.orders, "orders"),
+        (ports.query, "query"),
+    ] {
         let url = format!("http://127.0.0.1:{port}/openapi.json");
         let served: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
         let path = format!("{}/docs/api/{name}.openapi.json", env!("CARGO_MANIFEST_DIR"));

@@ -186,6 +186,7 @@ pub struct OrderPaid {
     pub payment_method: Option<String>,
 }
 
+/// With `reservation: REJECTED` the platform cancelled it, because the stock could not be reserved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderCanceled {
     pub order_id: OrderId,
@@ -193,7 +194,6 @@ pub struct OrderCanceled {
     pub reason: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_due: Option<bool>,
-    /// `REJECTED` where the platform cancelled because the stock could not be reserved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<Reservation>,
 }

@@ -7,7 +7,7 @@ mod problems;
 use axum::Router;
 use esteira_telemetry::Health;
 use serde_json::Value;
-use utoipa::openapi::{Info, OpenApi, Server};
+use utoipa::openapi::{Info, LicenseBuilder, OpenApi, Server};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
@@ -58,6 +58,9 @@ fn described(mut document: OpenApi, info: ApiInfo) -> Value {
 fn describe(document: &mut OpenApi, info: ApiInfo) {
     document.info = Info::new(info.title, info.version);
     document.info.description = Some(info.description.to_owned());
+    document.info.license = Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build());
+    // Said, and not left out: who may reach the port may use it.
+    document.security = Some(Vec::new());
     document.servers = Some(vec![Server::new("/"), Server::new("/api/v1")]);
     let components = document.components.get_or_insert_default();
     let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];

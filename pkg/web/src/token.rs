@@ -7,6 +7,11 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::HeaderName;
 use axum::http::request::Parts;
 
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Object, Schema, Type};
+
 use crate::problem::Problem;
 
 /// The header that a command answers with and a query may carry.
@@ -59,6 +64,21 @@ fn parse(text: &str) -> Option<ConsistencyToken> {
         parts.next().filter(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase()))?;
     let mut number = || parts.next()?.parse::<i64>().ok().filter(|n| *n > 0);
     Some(ConsistencyToken::new(aggregate, number()?, number()?))
+}
+
+impl IntoParams for ConsistencyToken {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let pattern = "^(user|product|order):[1-9][0-9]{0,17}:[1-9][0-9]{0,17}$";
+        let schema = Object::builder().schema_type(Type::String).pattern(Some(pattern));
+        let token = ParameterBuilder::new()
+            .name("X-Consistency-Token")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("The token of a command's answer: waits until this change can be seen"))
+            .schema(Some(Schema::from(schema)))
+            .example(Some("order:7:3".into()));
+        vec![token.build()]
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ConsistencyToken {

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::IF_MATCH;
 use axum::http::request::Parts;
 use utoipa::IntoParams;
+use utoipa::openapi::schema::{AnyOf, Object, Schema, Type};
 
 use crate::problem::Problem;
 
@@ -13,7 +14,15 @@ use crate::problem::Problem;
 /// and never matches (strong comparison), so that `If-Match: W/"3"` gives an empty list. Malformed → 400.
 #[derive(Clone, Debug, Default, Eq, IntoParams, PartialEq)]
 #[into_params(names("If-Match"), parameter_in = Header)]
-pub struct IfMatch(#[param(value_type = Option<String>, example = "\"3\"")] pub Option<Vec<i64>>);
+pub struct IfMatch(
+    #[param(schema_with = if_match_schema, required = false, example = "\"3\"")] pub Option<Vec<i64>>,
+);
+
+fn if_match_schema() -> Schema {
+    let any = Object::builder().schema_type(Type::String).enum_values(Some(["*"]));
+    let tags = r#"^(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*$"#;
+    AnyOf::builder().item(any).item(Object::builder().schema_type(Type::String).pattern(Some(tags))).into()
+}
 
 impl IfMatch {
     /// Whether a resource of this version may be changed.

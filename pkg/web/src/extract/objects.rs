@@ -18,14 +18,65 @@ macro_rules! forward {
     )*};
 }
 
+macro_rules! forward_values {
+    ($($method:ident($type:ty))*) => {$(
+        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
+            self.0.$method(value)
+        }
+    )*};
+}
+
+macro_rules! forward_integers {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.0.$method(Integer(visitor))
+        }
+    )*};
+}
+
+/// A visitor under which a number without a fraction is an integer, however it is written: JSON has numbers only, and
+/// JSON Schema takes `2.0` for an integer.
+struct Integer<V>(V);
+
+/// Up to here every integer is a double.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Integer<V> {
+    type Value = V::Value;
+
+    forward_values! {
+        visit_i64(i64) visit_i128(i128) visit_u64(u64) visit_u128(u128) visit_bool(bool) visit_str(&str)
+    }
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.0.visit_unit()
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        if value.fract() != 0.0 || value.abs() > EXACT {
+            return self.0.visit_f64(value);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "without a fraction, and exact")]
+        self.0.visit_i64(value as i64)
+    }
+}
+
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     type Error = D::Error;
 
     forward! {
-        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
+        deserialize_any deserialize_bool deserialize_f32 deserialize_f64
         deserialize_char deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf deserialize_option
         deserialize_unit deserialize_seq deserialize_map deserialize_identifier deserialize_ignored_any
+    }
+
+    forward_integers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -74,14 +125,6 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     ) -> Result<V::Value, D::Error> {
         self.0.deserialize_enum(name, variants, Objects(visitor))
     }
-}
-
-macro_rules! forward_values {
-    ($($method:ident($type:ty))*) => {$(
-        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-            self.0.$method(value)
-        }
-    )*};
 }
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {

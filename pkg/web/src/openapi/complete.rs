@@ -10,16 +10,35 @@ pub(super) fn complete(document: &mut Value) {
     let schemas = document["components"]["schemas"].take();
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            for parameter in
+                operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten()
+            {
+                drop_null(&mut parameter["schema"]);
+            }
             if let Some(body) = operation.get_mut("requestBody") {
                 illustrate(body, &schemas);
             }
-            for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+            for (status, response) in
+                operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten()
+            {
+                if response["description"].as_str().is_none_or(str::is_empty) {
+                    response["description"] = json!(if status == "201" { "Created" } else { "Done" });
+                }
                 add_headers(response, method, path, status);
                 give_examples(response, status, &schemas);
             }
         }
     }
     document["components"]["schemas"] = schemas;
+}
+
+/// A parameter may be absent; it cannot be null.
+fn drop_null(schema: &mut Value) {
+    if let Value::Array(kinds) = &schema["type"]
+        && let [kind] = kinds.iter().filter(|kind| *kind != "null").collect::<Vec<_>>()[..]
+    {
+        schema["type"] = kind.clone();
+    }
 }
 
 fn add_headers(response: &mut Value, method: &str, path: &str, status: &str) {
@@ -67,7 +86,7 @@ fn give_examples(response: &mut Value, status: &str, schemas: &Value) {
 
 /// An example of each kind of content that has none.
 fn illustrate(of: &mut Value, schemas: &Value) {
-    for (_, content) in of["content"].as_object_mut().into_iter().flatten() {
+    for (_, content) in of.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
         if content.get("example").is_none()
             && content.get("examples").is_none()
             && let Some(example) = example(&content["schema"], schemas)

@@ -27,8 +27,8 @@ fn of(schema: &Value, schemas: &Value, depth: usize) -> Option<Value> {
         return Some(Value::Object(parts.filter_map(object).flatten().collect()));
     }
     if let Some(choices) = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array()) {
-        let choices = choices.iter().filter(|choice| choice["type"] != "null");
-        return choices.filter_map(|choice| of(choice, schemas, depth - 1)).next();
+        let mut choices = choices.iter().filter(|choice| choice["type"] != "null");
+        return choices.find_map(|choice| of(choice, schemas, depth - 1));
     }
     match kind(schema)? {
         "object" => Some(Value::Object(fields(schema, schemas, depth))),

@@ -80,6 +80,20 @@ async fn a_wrong_field_is_named() {
 }
 
 #[tokio::test]
+async fn a_number_without_a_fraction_is_an_integer_however_it_is_written() {
+    for (written, read) in
+        [("2.0", 2), ("-45537.0", -45_537), ("1e9", 1_000_000_000), ("9007199254740992.0", 1 << 53)]
+    {
+        let body = format!(r#"{{"amount":{written}}}"#);
+        assert_eq!(required(None, body).await.json["pay"]["amount"], read, "{written}");
+    }
+    for refused in ["2.5", "1e300", "9223372036854775808.0", "true", r#""2""#] {
+        let answer = required(None, format!(r#"{{"amount":{refused}}}"#)).await;
+        assert_eq!((answer.status, answer.fields()), (400, vec!["amount"]), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn an_optional_body_may_be_absent_and_is_checked_when_it_is_there() {
     let optional = async |kind, body: &'static str| post(router(), "/optional", kind, body).await;
     assert_eq!(optional(None, "").await.json["payment_method"], json!(null));

@@ -57,6 +57,7 @@ pub(crate) struct PageParams {
     #[param(minimum = 1, maximum = 500, default = 500)]
     limit: Option<u32>,
     /// The `next_cursor` of an earlier answer; valid with the same sort and filters only.
+    #[param(pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// `asc` (the default) or `desc`.
     #[param(pattern = "^(asc|desc)$")]

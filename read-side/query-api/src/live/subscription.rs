@@ -13,7 +13,6 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use utoipa::ToSchema;
 
 use super::offsets::Offsets;
 use super::reader::Change;
@@ -53,15 +52,11 @@ impl Place {
 }
 
 /// An order that is not in the list any more, or never was.
-#[derive(Serialize, ToSchema)]
-#[schema(as = RemovedOrder)]
-pub(crate) struct Removed {
-    #[schema(example = 7)]
+#[derive(Serialize)]
+struct Removed {
     id: i64,
-    #[schema(example = 4)]
     version: i64,
     /// Whether it is deleted; else it does not match the filters.
-    #[schema(example = false)]
     deleted: bool,
 }
 

@@ -51,7 +51,10 @@ struct OrderFilters {
     #[param(minimum = 1)]
     user_id: Option<i64>,
     /// One or more of `CREATED`, `PAID`, `PROCESSING`, `SHIPPED`, `DELIVERED`, `CANCELED`, with commas between them.
-    #[param(example = "PAID,PROCESSING")]
+    #[param(
+        example = "PAID,PROCESSING",
+        pattern = "^(CREATED|PAID|PROCESSING|SHIPPED|DELIVERED|CANCELED)(,(CREATED|PAID|PROCESSING|SHIPPED|DELIVERED|CANCELED))*$"
+    )]
     status: Option<String>,
     /// Orders with this product on a line.
     #[param(minimum = 1)]
@@ -63,10 +66,10 @@ struct OrderFilters {
     #[param(example = "2026-11-22T12:43:00Z")]
     created_to: Option<String>,
     /// The lowest total that counts.
-    #[param(minimum = 0, maximum = 99_999_999.99)]
+    #[param(minimum = 0, maximum = 99_999_999.99, multiple_of = 0.01)]
     min_total: Option<f64>,
     /// The highest total that counts.
-    #[param(minimum = 0, maximum = 99_999_999.99)]
+    #[param(minimum = 0, maximum = 99_999_999.99, multiple_of = 0.01)]
     max_total: Option<f64>,
 }
 
@@ -122,7 +125,7 @@ fn created(params: &mut Params) -> Option<Filter> {
 
 /// The orders that match all filters.
 #[utoipa::path(get, path = "/orders", tag = "orders",
-    params(OrderFilters, OrderSort, PageParams, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
+    params(OrderFilters, OrderSort, PageParams, ConsistencyToken),
     responses((status = 200, body = OrdersBody), ReadProblems))]
 async fn list_orders(
     State(state): State<QueryState>,
@@ -141,7 +144,7 @@ async fn list_orders(
 
 /// One order.
 #[utoipa::path(get, path = "/orders/{id}", tag = "orders",
-    params(PathId, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
+    params(PathId, ConsistencyToken),
     responses(
         (status = 200, body = OrderBody, headers(("ETag" = String, description = "The version in quotes"))),
         ReadProblems,

@@ -66,12 +66,17 @@ struct ProductsBody {
 #[expect(dead_code, reason = "only describes the parameters; `Filters` reads them")]
 struct ProductFilters {
     /// A part of the name, in upper or lower case.
+    #[param(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
     name: Option<String>,
     /// The lowest price that counts.
-    #[param(minimum = 0, maximum = 99_999_999.99)]
+    #[param(minimum = 0, maximum = 99_999_999.99, multiple_of = 0.01)]
     min_price: Option<f64>,
     /// The highest price that counts.
-    #[param(minimum = 0, maximum = 99_999_999.99)]
+    #[param(minimum = 0, maximum = 99_999_999.99, multiple_of = 0.01)]
     max_price: Option<f64>,
     /// Whether there is any left.
     in_stock: Option<bool>,
@@ -103,7 +108,7 @@ fn stock(any: bool) -> Filter {
 
 /// The products that match all filters.
 #[utoipa::path(get, path = "/products", tag = "products",
-    params(ProductFilters, PageParams, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
+    params(ProductFilters, PageParams, ConsistencyToken),
     responses((status = 200, body = ProductsBody), ReadProblems))]
 async fn list_products(
     State(state): State<QueryState>,
@@ -122,7 +127,7 @@ async fn list_products(
 
 /// One product.
 #[utoipa::path(get, path = "/products/{id}", tag = "products",
-    params(PathId, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
+    params(PathId, ConsistencyToken),
     responses(
         (status = 200, body = ProductBody, headers(("ETag" = String, description = "The version in quotes"))),
         ReadProblems,

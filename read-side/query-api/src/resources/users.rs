@@ -55,8 +55,18 @@ struct UsersBody {
 #[expect(dead_code, reason = "only describes the parameters; `Filters` reads them")]
 struct UserFilters {
     /// The email, in upper or lower case.
+    #[param(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
     email: Option<String>,
     /// A part of the name, in upper or lower case.
+    #[param(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    )]
     name: Option<String>,
     /// `id` (the default) or `created_at`; `-created_at` for the latest first.
     #[param(pattern = "^-?(id|created_at)$")]
@@ -76,7 +86,7 @@ impl Filters for UserFilters {
 
 /// The users that match all filters.
 #[utoipa::path(get, path = "/users", tag = "users",
-    params(UserFilters, PageParams, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
+    params(UserFilters, PageParams, ConsistencyToken),
     responses((status = 200, body = UsersBody), ReadProblems))]
 async fn list_users(
     State(state): State<QueryState>,
@@ -95,7 +105,7 @@ async fn list_users(
 
 /// One user.
 #[utoipa::path(get, path = "/users/{id}", tag = "users",
-    params(PathId, ("X-Consistency-Token" = Option<String>, Header, description = "Wait for this change")),
+    params(PathId, ConsistencyToken),
     responses(
         (status = 200, body = UserBody, headers(("ETag" = String, description = "The version in quotes"))),
         ReadProblems,

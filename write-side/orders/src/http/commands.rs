@@ -31,21 +31,34 @@ pub struct SetStatusBody {
 /// A payment.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct PayOrderBody {
-    #[schema(max_length = 64, example = "credit_card")]
+    #[schema(
+        max_length = 64,
+        pattern = "^$|^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "credit_card"
+    )]
     payment_method: Option<String>,
 }
 
 /// A cancellation.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct CancelOrderBody {
-    #[schema(min_length = 1, max_length = 1000, example = "changed mind")]
+    #[schema(
+        min_length = 1,
+        max_length = 1000,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "changed mind"
+    )]
     reason: String,
 }
 
 /// A refund that was made.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct RefundOrderBody {
-    #[schema(max_length = 255, example = "re_123")]
+    #[schema(
+        max_length = 255,
+        pattern = "^$|^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "re_123"
+    )]
     reference: Option<String>,
 }
 

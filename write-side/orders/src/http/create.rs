@@ -34,7 +34,7 @@ pub struct CreateItemBody {
     #[schema(minimum = 1, maximum = 2_147_483_647, example = 2)]
     quantity: i64,
     /// The catalogue's where it is absent.
-    #[schema(minimum = 0, maximum = 99_999_999.99, example = 89.9)]
+    #[schema(minimum = 0, maximum = 99_999_999.99, multiple_of = 0.01, example = 89.9)]
     unit_price: Option<f64>,
 }
 

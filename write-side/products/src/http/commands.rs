@@ -18,9 +18,14 @@ use crate::service::ProductCommand;
 /// A new product.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct CreateProductBody {
-    #[schema(min_length = 1, max_length = 255, example = "Notebook")]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Notebook"
+    )]
     name: String,
-    #[schema(exclusive_minimum = 0, maximum = 99_999_999.99, example = 3500)]
+    #[schema(minimum = 0.01, maximum = 99_999_999.99, multiple_of = 0.01, example = 3500)]
     price: f64,
     #[schema(minimum = 0, maximum = 2_147_483_647, example = 10)]
     stock: i64,
@@ -29,9 +34,14 @@ pub struct CreateProductBody {
 /// New values; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct UpdateProductBody {
-    #[schema(min_length = 1, max_length = 255, example = "Notebook")]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Notebook"
+    )]
     name: Option<String>,
-    #[schema(exclusive_minimum = 0, maximum = 99_999_999.99, example = 3500)]
+    #[schema(minimum = 0.01, maximum = 99_999_999.99, multiple_of = 0.01, example = 3500)]
     price: Option<f64>,
     /// Sets the stock, whatever is reserved; `POST /products/{id}/stock` moves it.
     #[schema(minimum = 0, maximum = 2_147_483_647, example = 10)]

@@ -17,19 +17,29 @@ use crate::service::UserCommand;
 /// A new user.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct CreateUserBody {
-    #[schema(min_length = 1, max_length = 255, example = "Ana Souza")]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Ana Souza"
+    )]
     name: String,
     /// Unique, without regard to case and accents.
-    #[schema(max_length = 191, example = "ana@example.com")]
+    #[schema(max_length = 191, format = Email, example = "ana@example.com")]
     email: String,
 }
 
 /// New values; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct UpdateUserBody {
-    #[schema(min_length = 1, max_length = 255, example = "Ana S. Souza")]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Ana S. Souza"
+    )]
     name: Option<String>,
-    #[schema(max_length = 191, example = "ana.souza@example.com")]
+    #[schema(max_length = 191, format = Email, example = "ana.souza@example.com")]
     email: Option<String>,
 }
 

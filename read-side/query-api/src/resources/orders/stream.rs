@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response, Sse};
 use esteira_web::Problem;
+use utoipa::ToSchema;
 
 use super::OrderFilters;
 use crate::list::FilterRequest;
@@ -16,6 +17,23 @@ const LAST_EVENT_ID: &str = "Last-Event-ID";
 const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 /// A setting is not mended in a second.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
+
+/// One server-sent event; a comment has an `id` alone.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only describes the events")]
+pub(super) struct LiveEvent {
+    /// `ready`, `order`, `removed` or `closing`.
+    #[schema(example = "order", pattern = "^(ready|order|removed|closing)$")]
+    event: Option<String>,
+    /// Where this event stands, for `Last-Event-ID`.
+    id: String,
+    /// JSON: of `order` the order as the list has it, of `removed` its `id`, its `version`, and whether it is `deleted`.
+    #[schema(example = "{\"id\":7,\"version\":4,\"deleted\":false}")]
+    data: Option<String>,
+    /// Milliseconds to wait before coming back.
+    #[schema(minimum = 0, example = 1000)]
+    retry: Option<i64>,
+}
 
 /// The changes of the orders that match all filters, as server-sent events.
 ///
@@ -29,9 +47,9 @@ const RETRY_AFTER: Duration = Duration::from_mins(1);
 /// nothing. To follow a list without a gap, open the stream first and read the list then. That a user is renamed changes
 /// their orders' `user` and is no change of an order.
 #[utoipa::path(get, path = "/orders/stream", tag = "orders",
-    params(OrderFilters, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event; goes on behind it")),
+    params(OrderFilters, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event; goes on behind it", pattern = "^[A-Za-z0-9_-]*$")),
     responses(
-        (status = 200, body = String, content_type = "text/event-stream"),
+        (status = 200, body = LiveEvent, content_type = "text/event-stream", description = "The events"),
         (status = 410, body = Problem, content_type = "application/problem+json", description = "The log no longer has what came after `Last-Event-ID`"),
         esteira_web::ReadProblems,
     ))]
@@ -45,6 +63,7 @@ pub(super) async fn stream_orders(
         Problem::unavailable("no_event_log", detail, RETRY_AFTER)
     })?;
     let last = headers.get(LAST_EVENT_ID).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let last = last.filter(|id| !id.is_empty());
     let subscription = live.subscribe(request.filters, last.as_deref()).await?;
     Ok(([UNBUFFERED], Sse::new(subscription.events())).into_response())
 }
