@@ -38,7 +38,12 @@ postgres_start() {
 ferretdb_start() {
     mkdir -p "$STATE/data/ferretdb"
     # In a sandbox for the socket's sake: a Unix socket's path may hold 107 bytes, and $STATE's can be long.
-    sandbox / root /mnt/ferretdb --no-auth --telemetry=disable --debug-addr=- --log-level=warn \
+    local access=(--no-auth)
+    if with_tls; then
+        mongo_create_user
+        access=(--listen-tls="127.0.0.1:$MONGO_TLS_PORT" --listen-tls-cert-file=/mnt/etc/tls/server.pem --listen-tls-key-file=/mnt/etc/tls/server.key)
+    fi
+    sandbox / root /mnt/ferretdb "${access[@]}" --telemetry=disable --debug-addr=- --log-level=warn \
         --listen-addr="127.0.0.1:$MONGO_PORT" --state-dir=/mnt/data/ferretdb \
         --postgresql-url='postgres://postgres@/postgres?host=/mnt/run/postgres'
     spawn ferretdb "${SANDBOX[@]}"

@@ -15,6 +15,7 @@ mysql_configure() {
         umask 077
         render "$CONF/mysql/my.cnf" FLAVOUR="$(mysql_flavour)" MYSQL_PORT="$MYSQL_PORT" \
             MYSQL_PASSWORD="$password" >"$STATE/etc/my.cnf"
+        if with_tls; then cat "$CONF/tls/my.cnf" >>"$STATE/etc/my.cnf"; fi
         render "$CONF/mysql/init.sql" MYSQL_PASSWORD="$password" >"$STATE/etc/mysql-init.sql"
     )
     chown nobody:nogroup "$STATE/etc/my.cnf" "$STATE/etc/mysql-init.sql"

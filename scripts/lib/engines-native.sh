@@ -65,6 +65,8 @@ for_each() {
 
 native_up() {
     install_all
+    # Made before the engines start side by side, which all ask for them.
+    if with_tls; then tls_certificates && mysql_password >/dev/null; fi
     for_each engine_up "$@"
 }
 
@@ -109,4 +111,7 @@ native_logs() {
     tail -v -n 50 "${files[@]}"
 }
 
-native_env() { print_env "ecommerce:$(mysql_password)"; }
+native_env() {
+    print_env "ecommerce:$(mysql_password)"
+    if with_tls; then tls_env; fi
+}

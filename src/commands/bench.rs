@@ -34,7 +34,7 @@ pub async fn bench(settings: &Settings, options: Options, output: Output) -> any
 
 fn site(settings: &Settings) -> anyhow::Result<Site> {
     let mysql = settings.mysql_dsn.clone().map(|dsn| MySql {
-        options: mysql_options(&dsn),
+        options: mysql_options(&dsn, settings),
         dsn: Arc::new(move |database: &str| dsn.reveal_for(database)),
     });
     let kafka = settings.kafka_brokers.as_ref().map(|brokers| kafka_config(settings, &brokers.to_string()));

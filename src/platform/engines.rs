@@ -1,16 +1,21 @@
 //! The three engines, each chosen by its own variable.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use esteira_bus::{EmbeddedLog, KafkaConfig, KafkaLog, Log};
-use esteira_config::{MysqlAddress, MysqlDsn, MysqlTls, Settings};
+use esteira_bus::kafka::Refusal;
+use esteira_bus::{EmbeddedLog, KafkaConfig, KafkaLog, Log, LogError};
+use esteira_config::{
+    KafkaSecurity, MysqlAddress, MysqlDsn, MysqlTls, SaslMechanism, SecurityProtocol, Settings,
+};
 use esteira_console::{Check, checkup};
 use esteira_events::Topics;
 use esteira_sql::{Db, Fault, MySqlSettings, fault};
 use esteira_views::{MongoViews, SqliteViews, Views};
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlSslMode};
 use sqlx::{ConnectOptions, Connection};
 
 use super::groups::groups;
@@ -159,7 +164,7 @@ impl Engines {
 
 /// Connects at the first use.
 fn store_for_tales(settings: &Settings) -> Option<Db> {
-    let options = mysql_options(settings.mysql_dsn.as_ref()?);
+    let options = mysql_options(settings.mysql_dsn.as_ref()?, settings);
     Some(Db::mysql(MySqlSettings { options, connections: settings.mysql_pool }))
 }
 
@@ -168,7 +173,10 @@ async fn open_store(settings: &Settings, patience: Duration) -> anyhow::Result<D
         let path = settings.data_dir.join("store.db");
         return Db::sqlite(&path).await.with_context(|| format!("{} cannot be opened", path.display()));
     };
-    let options = mysql_options(dsn);
+    if let Some(file) = &settings.mysql_ca_file {
+        check_authorities("ESTEIRA_MYSQL_CA_FILE", file)?;
+    }
+    let options = mysql_options(dsn, settings);
     let started = Instant::now();
     // A connection of its own: a pool would hide the reason behind a time-out of its own.
     loop {
@@ -176,8 +184,8 @@ async fn open_store(settings: &Settings, patience: Duration) -> anyhow::Result<D
             Ok(connection) => break connection.close().await?,
             Err(error) => error,
         };
-        if fault(&error) != Fault::Unavailable || is_denied(&error) || started.elapsed() >= patience {
-            return Err(error).with_context(|| format!("MYSQL_DSN: {dsn} does not answer"));
+        if fault(&error) != Fault::Unavailable || is_refusal(&error) || started.elapsed() >= patience {
+            return Err(error).with_context(|| format!("MYSQL_DSN: {dsn} cannot be used"));
         }
         tracing::info!(%error, %dsn, "waiting for MySQL");
         tokio::time::sleep(START_PAUSE).await;
@@ -185,14 +193,34 @@ async fn open_store(settings: &Settings, patience: Duration) -> anyhow::Result<D
     Ok(Db::mysql(MySqlSettings { options, connections: settings.mysql_pool }))
 }
 
-/// Access denied: waiting does not mend a wrong password.
-fn is_denied(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(error) = error else { return false };
-    matches!(error.code().as_deref(), Some("28000" | "42000"))
+/// Access denied, or no connection that both sides find safe: waiting does not mend it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "sqlx's enum is not ours and only ever grows")]
+fn is_refusal(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            let insecure =
+                error.try_downcast_ref().is_some_and(|error: &MySqlDatabaseError| error.number() == 3159);
+            insecure || matches!(error.code().as_deref(), Some("28000" | "42000"))
+        }
+        sqlx::Error::Tls(_) => true,
+        // rustls' own errors come as such.
+        sqlx::Error::Io(error) => error.kind() == io::ErrorKind::InvalidData,
+        _ => false,
+    }
+}
+
+/// A file that cannot be read, or has no certificate, would show as a server that nobody trusts.
+fn check_authorities(setting: &str, file: &Path) -> anyhow::Result<()> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("{setting}: {shown} cannot be read"))?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        bail!("{setting}: {shown} has no certificate in PEM form");
+    }
+    Ok(())
 }
 
 /// What sqlx needs to know of a DSN.
-pub fn mysql_options(dsn: &MysqlDsn) -> MySqlConnectOptions {
+pub fn mysql_options(dsn: &MysqlDsn, settings: &Settings) -> MySqlConnectOptions {
     let options = MySqlConnectOptions::new().username(&dsn.user).database(&dsn.database);
     let options = match &dsn.address {
         MysqlAddress::Tcp { host, port } => options.host(host).port(*port),
@@ -200,6 +228,10 @@ pub fn mysql_options(dsn: &MysqlDsn) -> MySqlConnectOptions {
     };
     let options = match &dsn.password {
         Some(password) => options.password(password.reveal()),
+        None => options,
+    };
+    let options = match &settings.mysql_ca_file {
+        Some(file) => options.ssl_ca(file),
         None => options,
     };
     options.ssl_mode(match dsn.tls {
@@ -218,11 +250,15 @@ async fn open_log(settings: &Settings, patience: Duration) -> anyhow::Result<Arc
             EmbeddedLog::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
         return Ok(Arc::new(log));
     };
+    if let Some(file) = &settings.kafka_ca_file {
+        check_authorities("ESTEIRA_KAFKA_CA_FILE", file)?;
+    }
     let log = KafkaLog::connect(&kafka_config(settings, &brokers.to_string())?)?;
     let started = Instant::now();
     while let Err(error) = log.describe().await {
-        if started.elapsed() >= patience {
-            return Err(error).with_context(|| format!("KAFKA_BROKERS: {brokers} does not answer"));
+        if log.refusal().is_some() || started.elapsed() >= patience {
+            let setting = kafka_setting_to_look_at(log.refusal(), &error);
+            return Err(error).with_context(|| format!("{setting}: {brokers} cannot be used"));
         }
         tracing::info!(%error, %brokers, "waiting for Kafka");
         tokio::time::sleep(START_PAUSE).await;
@@ -236,9 +272,22 @@ fn log_for_live(settings: &Settings) -> anyhow::Result<Option<Arc<dyn Log>>> {
     Ok(Some(Arc::new(KafkaLog::connect(&kafka_config(settings, &brokers.to_string())?)?)))
 }
 
+fn kafka_setting_to_look_at(refusal: Option<Refusal>, error: &LogError) -> &'static str {
+    match refusal {
+        Some(Refusal::Authentication) => "ESTEIRA_KAFKA_SASL_USERNAME and ESTEIRA_KAFKA_SASL_PASSWORD",
+        Some(Refusal::Tls) => "ESTEIRA_KAFKA_CA_FILE, ESTEIRA_KAFKA_SECURITY_PROTOCOL",
+        // In librdkafka's words: what a broker does that expects TLS, or something else than we speak.
+        None if error.to_string().contains("Disconnected") => {
+            "KAFKA_BROKERS, or ESTEIRA_KAFKA_SECURITY_PROTOCOL, as the broker hangs up"
+        }
+        None => "KAFKA_BROKERS",
+    }
+}
+
 /// What the Kafka adapter needs to know of the settings.
 pub fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaConfig> {
     let security = settings.kafka_security()?;
+    check_build(&security)?;
     let mut config = KafkaConfig::new(brokers);
     let name = settings.service_name.as_deref().unwrap_or("esteira");
     config.client_id = format!("{name}-{}", std::process::id());
@@ -253,6 +302,22 @@ pub fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaC
     Ok(config)
 }
 
+/// Without OpenSSL librdkafka has neither TLS nor SCRAM.
+fn check_build(security: &KafkaSecurity) -> anyhow::Result<()> {
+    let encrypted = matches!(security.protocol, SecurityProtocol::Ssl | SecurityProtocol::SaslSsl);
+    let setting = match security.sasl.as_ref().map(|sasl| sasl.mechanism) {
+        _ if encrypted => format!("ESTEIRA_KAFKA_SECURITY_PROTOCOL={}", security.protocol.as_str()),
+        Some(mechanism @ (SaslMechanism::ScramSha256 | SaslMechanism::ScramSha512)) => {
+            format!("ESTEIRA_KAFKA_SASL_MECHANISM={}", mechanism.as_str())
+        }
+        Some(SaslMechanism::Plain) | None => return Ok(()),
+    };
+    if cfg!(not(feature = "kafka-tls")) {
+        bail!("{setting} needs an esteira that was built with --features kafka-tls; this one was not");
+    }
+    Ok(())
+}
+
 async fn open_views(settings: &Settings, patience: Duration) -> anyhow::Result<Arc<dyn Views>> {
     let Some(uri) = &settings.mongo_uri else {
         let path = settings.data_dir.join("views.db");
@@ -264,7 +329,11 @@ async fn open_views(settings: &Settings, patience: Duration) -> anyhow::Result<A
     let started = Instant::now();
     while let Err(error) = views.describe().await {
         if started.elapsed() >= patience {
-            return Err(error).with_context(|| format!("MONGO_URI: {uri} does not answer"));
+            // What a server that expects TLS does.
+            let hung_up = error.to_string().contains(&io::ErrorKind::UnexpectedEof.to_string());
+            let hint =
+                if hung_up && !views.is_encrypted() { ", and does not ask for TLS (tls=true)" } else { "" };
+            return Err(error).with_context(|| format!("MONGO_URI: {uri} cannot be used{hint}"));
         }
         tracing::info!(%error, %uri, "waiting for MongoDB");
         tokio::time::sleep(START_PAUSE).await;

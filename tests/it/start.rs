@@ -68,6 +68,55 @@ fn a_refused_password_stops_the_start_at_once() {
 }
 
 #[test]
+fn tls_that_cannot_work_is_named_with_its_setting() {
+    let directory = tempfile::tempdir().unwrap();
+    let no_certificate = directory.path().join("ca.pem");
+    std::fs::write(&no_certificate, "not a certificate").unwrap();
+    let file = no_certificate.to_str().unwrap();
+    let dsn = ("MYSQL_DSN", "ana:hunter2@tcp(127.0.0.1:1)/shop?tls=true");
+    let brokers = ("KAFKA_BROKERS", "127.0.0.1:1");
+    let ssl = ("ESTEIRA_KAFKA_SECURITY_PROTOCOL", "ssl");
+    let contradiction = ("MONGO_URI", "mongodb://ana:hunter2@127.0.0.1:1/shop?tls=false&tlsCAFile=ca.pem");
+    let cases: [(&[(&str, &str)], &str); 4] = [
+        (&[dsn, ("ESTEIRA_MYSQL_CA_FILE", file)], "no certificate in PEM form"),
+        (
+            &[dsn, ("ESTEIRA_MYSQL_CA_FILE", "nowhere.pem")],
+            "ESTEIRA_MYSQL_CA_FILE: nowhere.pem cannot be read",
+        ),
+        (&[brokers, ssl, ("ESTEIRA_KAFKA_CA_FILE", file)], "ESTEIRA_KAFKA_CA_FILE: "),
+        (&[contradiction], "tlsCAFile"),
+    ];
+    for (variables, expected) in cases {
+        let (output, took) = run(&[], variables);
+        let line = refusal(&output);
+        assert!(line.contains(expected) && !line.contains("hunter2"), "{line}");
+        assert!(took < Duration::from_secs(9), "it was waited for: {took:?}");
+    }
+}
+
+/// `scripts/check-tls` runs what was built with the feature.
+#[cfg(not(feature = "kafka-tls"))]
+#[test]
+fn tls_and_scram_to_kafka_need_a_build_with_them() {
+    let brokers = ("KAFKA_BROKERS", "127.0.0.1:1");
+    let line = refusal(&run(&[], &[brokers, ("ESTEIRA_KAFKA_SECURITY_PROTOCOL", "ssl")]).0);
+    assert!(
+        line.contains("ESTEIRA_KAFKA_SECURITY_PROTOCOL=ssl needs") && line.contains("kafka-tls"),
+        "{line}"
+    );
+    let scram = [
+        brokers,
+        ("ESTEIRA_KAFKA_SECURITY_PROTOCOL", "sasl_plaintext"),
+        ("ESTEIRA_KAFKA_SASL_MECHANISM", "SCRAM-SHA-256"),
+        ("ESTEIRA_KAFKA_SASL_USERNAME", "ana"),
+        ("ESTEIRA_KAFKA_SASL_PASSWORD", "hunter2"),
+    ];
+    let line = refusal(&run(&[], &scram).0);
+    assert!(line.contains("ESTEIRA_KAFKA_SASL_MECHANISM=SCRAM-SHA-256 needs"), "{line}");
+    assert!(!line.contains("hunter2"), "{line}");
+}
+
+#[test]
 fn a_role_of_its_own_needs_engines_that_it_can_share() {
     for (role, needs) in [
         ("user-service", "MYSQL_DSN"),

@@ -16,10 +16,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::admin::AdminClient;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 pub use admin::delete_topics;
 pub use config::{KafkaConfig, Secret, SecurityProtocol, UnknownSecurityProtocol};
+pub use context::Refusal;
 
 use self::context::LogContext;
 use self::errors::invalid;
@@ -45,15 +47,25 @@ impl KafkaLog {
     /// Sets up the clients without waiting for a broker: a broker that is away shows at the first use. Only settings
     /// that cannot work are an error (`Invalid`).
     pub fn connect(config: &KafkaConfig) -> Result<Self, LogError> {
+        let mut metadata = config.reader();
+        metadata.set_log_level(RDKafkaLogLevel::Info);
         Ok(Self {
             producer: Producer::new(config.producer())?,
-            admin: config.base().create_with_context(LogContext).map_err(|error| invalid(&error))?,
+            admin: config
+                .base()
+                .create_with_context(LogContext::default())
+                .map_err(|error| invalid(&error))?,
             metadata: Arc::new(
-                config.reader().create_with_context(LogContext).map_err(|error| invalid(&error))?,
+                metadata.create_with_context(LogContext::default()).map_err(|error| invalid(&error))?,
             ),
             lag: lag::Clients::default(),
             config: config.clone(),
         })
+    }
+
+    /// Whether the brokers turned the last call away that asked for metadata, as waiting does not mend.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.metadata.context().refusal()
     }
 }
 

@@ -6,7 +6,9 @@ mod url;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::error::ConfigError;
 use crate::rule::{MASK, Reason, Rule, Secret, Show};
+use crate::settings::Settings;
 
 /// The port of a MySQL server that names none.
 const PORT: u16 = 3306;
@@ -94,6 +96,22 @@ impl MysqlDsn {
         let mask = |text: &str| Self::parse(text).map_or_else(|_| text.to_owned(), |dsn| dsn.to_string());
         Rule::new("connection", allowed, Self::parse).showing(Show::Masked(mask))
     }
+}
+
+/// # Errors
+/// If there are authorities to trust and the DSN does not look at certificates.
+pub(crate) fn check_authorities(settings: &Settings) -> Result<(), ConfigError> {
+    if settings.mysql_ca_file.is_none() {
+        return Ok(());
+    }
+    let problem = match settings.mysql_dsn.as_ref().map(|dsn| dsn.tls) {
+        Some(MysqlTls::VerifyCa | MysqlTls::VerifyIdentity) => return Ok(()),
+        Some(MysqlTls::Disabled | MysqlTls::Preferred | MysqlTls::Required) => {
+            "it has no effect while MYSQL_DSN does not ask for a verified certificate, by tls=true in Go's form or ssl-mode=VERIFY_IDENTITY in a URL"
+        }
+        None => "it has no effect without MYSQL_DSN",
+    };
+    Err(ConfigError::Inconsistent { name: "ESTEIRA_MYSQL_CA_FILE", problem: problem.to_owned() })
 }
 
 impl fmt::Display for MysqlDsn {

@@ -10,7 +10,7 @@ use crate::error::ConfigError;
 use crate::kafka::{self, KafkaSecurity};
 use crate::layers::{self, FILE_VARIABLE, Given, Names};
 use crate::mongo::MongoUri;
-use crate::mysql::MysqlDsn;
+use crate::mysql::{self, MysqlDsn};
 use crate::otlp::OtlpEndpoint;
 use crate::report::{Effective, Origin};
 use crate::rule::{
@@ -66,6 +66,7 @@ const EMBEDDED: &str = "everything in one process, tools";
 
 settings! {
     mysql_dsn: Option<MysqlDsn> = "", ["MYSQL_DSN"], optional(MysqlDsn::rule()), ALL, "The write store; without it, a SQLite file in the data directory";
+    mysql_ca_file: Option<PathBuf> = "", ["ESTEIRA_MYSQL_CA_FILE"], optional(path()), ALL, "Certificate authorities (PEM) for MySQL besides the system's";
     mongo_uri: Option<MongoUri> = "", ["MONGO_URI"], optional(MongoUri::rule()), VIEWS, "The views; without it, a SQLite file in the data directory";
     kafka_brokers: Option<Brokers> = "", ["KAFKA_BROKERS"], optional(Brokers::rule()), LOG, "The event log; without it, a SQLite file in the data directory";
     outbox_poll_interval: Duration = "100ms", ["OUTBOX_POLL_INTERVAL"], duration(1..=3_600_000), DISPATCHER, "How often the dispatcher looks for events that nobody announced to it";
@@ -133,6 +134,7 @@ impl Settings {
         let variables: Vec<_> = variables.into_iter().collect();
         let settings = read(&layers::collect(NAMES, &variables, dir)?)?;
         kafka::security(&settings)?;
+        mysql::check_authorities(&settings)?;
         Ok(settings)
     }
 

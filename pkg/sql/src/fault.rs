@@ -49,7 +49,8 @@ fn of_mysql(number: u16) -> Fault {
     match number {
         1205 => Fault::LockTimeout,
         1213 | 1412 | 1615 | 3101 => Fault::Contention,
-        // Disk or table full, too many connections, access denied, shutdown, read only, aborted connection, killed.
+        // Disk or table full, too many connections, access denied, shutdown, read only, aborted connection, killed,
+        // TLS required.
         1021
         | 1026
         | 1030
@@ -69,7 +70,8 @@ fn of_mysql(number: u16) -> Fault {
         | 1290
         | 1317
         | 1836
-        | 1927 => Fault::Unavailable,
+        | 1927
+        | 3159 => Fault::Unavailable,
         _ => Fault::Refused,
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -19,6 +19,8 @@ use crate::{LogError, TopicDescription, TopicSpec};
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// A broker that is busy deletes dozens of topics slowly.
 const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to listen for what librdkafka has to tell.
+const TOLD_WITHIN: Duration = Duration::from_millis(20);
 /// How often to look whether a created topic shows.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -97,7 +99,7 @@ async fn wait_until_visible(metadata: &Metadata, specs: &[TopicSpec]) -> Result<
 /// Deletes topics, for tools and tests that made some of their own. One that is not there is no error.
 pub async fn delete_topics(config: &KafkaConfig, names: &[&str]) -> Result<(), LogError> {
     let admin: AdminClient<LogContext> =
-        config.base().create_with_context(LogContext).map_err(|error| invalid(&error))?;
+        config.base().create_with_context(LogContext::default()).map_err(|error| invalid(&error))?;
     let options =
         AdminOptions::new().request_timeout(Some(DELETE_TIMEOUT)).operation_timeout(Some(DELETE_TIMEOUT));
     for answer in admin.delete_topics(names, &options).await.map_err(|error| log_error(&error))? {
@@ -113,7 +115,9 @@ pub async fn delete_topics(config: &KafkaConfig, names: &[&str]) -> Result<(), L
 pub(super) async fn topics(metadata: &Metadata) -> Result<Vec<TopicDescription>, LogError> {
     let metadata = Arc::clone(metadata);
     blocking(move || {
-        let all = metadata.fetch_metadata(None, CALL_TIMEOUT).map_err(|error| log_error(&error))?;
+        let all =
+            metadata.fetch_metadata(None, CALL_TIMEOUT).map_err(|error| unanswered(&metadata, &error))?;
+        metadata.context().forget();
         let mut topics: Vec<_> = all
             .topics()
             .iter()
@@ -127,6 +131,16 @@ pub(super) async fn topics(metadata: &Metadata) -> Result<Vec<TopicDescription>,
         Ok(topics)
     })
     .await
+}
+
+/// `error`, which says that there was no answer, with the reason, which librdkafka tells only whoever polls.
+fn unanswered(metadata: &BaseConsumer<LogContext>, error: &KafkaError) -> LogError {
+    while metadata.poll(TOLD_WITHIN).is_some() {}
+    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+    match metadata.context().reason() {
+        Some(reason) => of_code(code, format!("{error}: {reason}")),
+        None => log_error(error),
+    }
 }
 
 /// Runs what waits for a broker where waiting is allowed.

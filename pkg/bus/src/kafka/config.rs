@@ -77,8 +77,15 @@ impl KafkaConfig {
         if let Some(Secret(password)) = &self.sasl_password {
             config.set("sasl.password", password);
         }
-        if let Some(file) = &self.ca_file {
-            config.set("ssl.ca.location", file.to_string_lossy());
+        match &self.ca_file {
+            Some(file) => {
+                config.set("ssl.ca.location", file.to_string_lossy());
+            }
+            // An OpenSSL that was built with us does not know where the system has its authorities.
+            None if self.security_protocol.is_encrypted() => {
+                config.set("ssl.ca.location", "probe");
+            }
+            None => {}
         }
     }
 
@@ -152,6 +159,14 @@ pub enum SecurityProtocol {
 }
 
 impl SecurityProtocol {
+    /// Whether connections are TLS.
+    pub fn is_encrypted(self) -> bool {
+        match self {
+            Self::Plaintext | Self::SaslPlaintext => false,
+            Self::Ssl | Self::SaslSsl => true,
+        }
+    }
+
     /// As Kafka's `security.protocol` names it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -84,7 +84,7 @@ pub(super) fn of_code(code: Code, message: String) -> LogError {
 
 /// A setting that cannot work.
 pub(super) fn invalid(error: &KafkaError) -> LogError {
-    LogError::Invalid(format!("{error}; TLS and SCRAM need a build with the feature kafka-tls"))
+    LogError::Invalid(error.to_string())
 }
 
 /// The group has moved on, and the member will be told so at its next poll.

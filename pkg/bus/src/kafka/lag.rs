@@ -45,7 +45,10 @@ impl Clients {
         if let Some(client) = clients.get(group) {
             return Ok(Arc::clone(client));
         }
-        let client = config.member(group).create_with_context(LogContext).map_err(|error| invalid(&error))?;
+        let client = config
+            .member(group)
+            .create_with_context(LogContext::default())
+            .map_err(|error| invalid(&error))?;
         let client = Arc::new(client);
         if clients.len() < MOST_CLIENTS {
             clients.insert(group.to_owned(), Arc::clone(&client));

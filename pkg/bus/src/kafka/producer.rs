@@ -38,7 +38,7 @@ enum Sent {
 
 impl Producer {
     pub(super) fn new(config: ClientConfig) -> Result<Self, LogError> {
-        let client = config.create_with_context(LogContext).map_err(|error| invalid(&error))?;
+        let client = config.create_with_context(LogContext::default()).map_err(|error| invalid(&error))?;
         Ok(Self { config, client: Mutex::new(client) })
     }
 
@@ -63,7 +63,7 @@ impl Producer {
     fn client(&self) -> Client {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((code, reason)) = client.client().fatal_error() {
-            match self.config.create_with_context(LogContext) {
+            match self.config.create_with_context(LogContext::default()) {
                 Ok(fresh) => {
                     tracing::warn!(%code, reason, "kafka producer replaced after a fatal error");
                     *client = fresh;

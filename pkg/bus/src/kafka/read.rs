@@ -43,7 +43,8 @@ pub(super) async fn records(
         if max == 0 || offset >= end {
             return Ok(Vec::new());
         }
-        let client: Client = config.create_with_context(LogContext).map_err(|error| invalid(&error))?;
+        let client: Client =
+            config.create_with_context(LogContext::default()).map_err(|error| invalid(&error))?;
         assign(&client, &topic, partition, offset.max(start)).map_err(|error| log_error(&error))?;
         collect(&client, max)
     })

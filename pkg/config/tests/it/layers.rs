@@ -153,7 +153,7 @@ fn what_is_shown_has_origins_and_no_secrets() {
 #[test]
 fn every_setting_is_described() {
     let settings = reference().unwrap();
-    assert_eq!(settings.len(), 37);
+    assert_eq!(settings.len(), 38);
     for row in &settings {
         for text in [row.about, row.kind, &row.allowed, row.env, row.readers] {
             assert!(!text.is_empty(), "{row:?}");

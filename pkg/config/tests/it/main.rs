@@ -5,6 +5,7 @@
 mod errors;
 mod kafka;
 mod layers;
+mod mysql;
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use mongodb::Client;
-use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, Tls, WriteConcern};
 
 use super::MongoViews;
 use crate::port::error::ViewsError;
@@ -29,8 +29,14 @@ impl MongoViews {
         let name = options.default_database.clone().unwrap_or_else(|| DATABASE.to_owned());
         let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
         let address = format!("mongodb://{}/{name}", hosts.join(","));
+        let encrypted = matches!(options.tls, Some(Tls::Enabled(_)));
         let database = Client::with_options(options)?.database(&name);
-        Ok(Self { database, address })
+        Ok(Self { database, address, encrypted })
+    }
+
+    /// Whether connections are TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
     }
 }
 

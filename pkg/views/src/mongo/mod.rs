@@ -35,6 +35,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct MongoViews {
     database: Database,
     address: String,
+    encrypted: bool,
 }
 
 impl MongoViews {
