@@ -38,11 +38,11 @@ impl Stream {
                 let piece = timeout(DEADLINE, self.response.chunk()).await.expect("in time").unwrap()?;
                 self.text.push_str(std::str::from_utf8(&piece).unwrap());
             }
-            let (event, rest) = self.text.split_once("\n\n").unwrap();
+            let end = self.text.find("\n\n").unwrap();
+            let event: String = self.text.drain(..end + 2).collect();
             let field =
                 |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
             let (name, id, data) = (field("event: "), field("id: "), field("data: "));
-            self.text = rest.to_owned();
             self.last = id.unwrap();
             if let Some(name) = name {
                 return Some((name, serde_json::from_str(&data.unwrap()).unwrap()));
