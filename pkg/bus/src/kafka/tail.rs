@@ -43,7 +43,8 @@ impl Reader {
         let mut config = config.reader();
         // librdkafka assigns nothing without a group id; nothing joins or commits to this one.
         config.set("group.id", "esteira-tail");
-        let client: Client = config.create_with_context(LogContext).map_err(|error| invalid(&error))?;
+        let client: Client =
+            config.create_with_context(LogContext::default()).map_err(|error| invalid(&error))?;
         client.assign(&list).map_err(|error| log_error(&error))?;
         Ok(Self { client: Some(client) })
     }
