@@ -29,19 +29,23 @@ try {
   }
 
   await page.getByRole("link", { name: "views.orders", exact: true }).click();
-  const heads = await page.locator("thead th").allInnerTexts();
-  const columns = heads.map((head) => head.trim());
-  const row = page.locator("tbody tr").filter({ has: page.locator(`td:text-is("${order.id}")`) }).first();
+  await page.waitForURL(/views\.orders/);
+  await page.locator("tbody tr").first().waitFor();
+  const columns = await page.locator("th[data-column]").evaluateAll((heads) => heads.map((head) => head.dataset.column));
+  const row = page.locator(`tr[onclick$="/${order.id}')"]`);
+  await row.waitFor();
   const cells = await row.locator("td").allInnerTexts();
   const cell = (name) => {
     assert.ok(columns.includes(name), `${name} is no column: ${columns}`);
-    return cells[columns.indexOf(name) + cells.length - columns.length].trim();
+    assert.equal(cells.length, columns.length, `${columns}: ${cells}`);
+    return cells[columns.indexOf(name)].trim();
   };
   assert.equal(cell("_id"), String(order.id));
   assert.equal(cell("status"), order.status);
   assert.equal(Number(cell("total_amount")), order.total);
   assert.match(cell("user"), new RegExp(order.user.name));
-  assert.match(cell("items"), new RegExp(order.items[0].product.name));
+  // Folded up in a list.
+  assert.equal(cell("items").match(/⊕/g).length, order.items.length);
   if (VIEWS_PICTURES) await page.screenshot({ path: join(VIEWS_PICTURES, "mongo-express.png") });
 
   await row.click();

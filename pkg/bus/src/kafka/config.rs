@@ -81,8 +81,8 @@ impl KafkaConfig {
             Some(file) => {
                 config.set("ssl.ca.location", file.to_string_lossy());
             }
-            // An OpenSSL that was built with us does not know where the system has its authorities.
-            None if self.security_protocol.is_encrypted() => {
+            // An OpenSSL that was built with us does not know where the system has its authorities, unless it is told.
+            None if self.security_protocol.is_encrypted() && !openssl_is_told_authorities() => {
                 config.set("ssl.ca.location", "probe");
             }
             None => {}
@@ -135,6 +135,10 @@ impl KafkaConfig {
             .set("topic.metadata.refresh.interval.ms", "3000");
         config
     }
+}
+
+fn openssl_is_told_authorities() -> bool {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
 /// Text that does not show in logs.
