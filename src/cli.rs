@@ -251,7 +251,8 @@ mod tests {
 
     #[test]
     fn whatever_prints_prints_json_too() {
-        let formats_of_their_own = ["esteira openapi", "esteira asyncapi", "esteira completions", "esteira man"];
+        let formats_of_their_own =
+            ["esteira openapi", "esteira asyncapi", "esteira completions", "esteira man"];
         for (path, command) in all() {
             let json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
             assert_eq!(json, !formats_of_their_own.contains(&path.as_str()), "{path}");
