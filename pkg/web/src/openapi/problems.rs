@@ -52,6 +52,11 @@ pub(super) fn problem_of(status: &str) -> Problem {
     let second = Duration::from_secs(1);
     match status {
         "400" => Problem::invalid_field("limit", "0", "must be an integer from 1 to 500"),
+        "401" => Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "token_required",
+            "this wants Authorization: Bearer and the value of ESTEIRA_COMMAND_TOKEN",
+        ),
         "404" => Problem::not_found("user_not_found", "there is no user 7"),
         "409" => Problem::conflict("email_taken", "the email belongs to another user"),
         "410" => Problem::new(
