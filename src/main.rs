@@ -22,6 +22,10 @@ fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _scenario = fail::FailScenario::setup();
     let cli = cli::Cli::parse();
+    // A listener serves more connections than the usual soft limit has files.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        eprintln!("esteira: the limit of open files cannot be raised: {error}");
+    }
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -25,8 +25,9 @@ impl Projector {
             if let Some(span) = spans.part(index) {
                 operation.describe_consumed(span, &self.group, &incoming.record);
                 span.set("esteira.outcome", name(verdict));
-                if let Verdict::Failed(error) = verdict {
-                    span.fail(error.clone());
+                if let Verdict::Failed(_) = verdict {
+                    // Its error may quote the event, and with it a person.
+                    span.fail(name(verdict));
                 }
             }
             log(incoming, verdict);

@@ -74,7 +74,10 @@ impl Client {
                 match serde_json::from_slice(&line)? {
                     Line::Progress(progress) => each(progress),
                     Line::Done(done) => return Ok(done),
-                    Line::Failed(problem) => bail!(problem.detail.clone()),
+                    Line::Failed(problem) => {
+                        let status = problem.status_code();
+                        return Err(Refusal { status, detail: problem.detail.clone() }.into());
+                    }
                 }
             }
         }

@@ -17,7 +17,7 @@ mod topics;
 mod trace;
 mod verify;
 
-use esteira_config::{LogFormat, Settings};
+use esteira_config::{ConfigError, LogFormat, Settings};
 use esteira_telemetry::Format;
 
 use crate::cli::{Cli, Command};
@@ -63,6 +63,7 @@ fn settings() -> anyhow::Result<Settings> {
         LogFormat::Pretty => Format::Pretty,
         LogFormat::Json => Format::Json,
     };
-    esteira_telemetry::init(settings.log.as_deref(), format)?;
+    esteira_telemetry::init(settings.log.as_deref(), format)
+        .map_err(|error| ConfigError::Inconsistent { name: "ESTEIRA_LOG", problem: error.to_string() })?;
     Ok(settings)
 }

@@ -13,6 +13,9 @@ use tokio::net::TcpStream;
 /// Longer than the platform lets any request take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The code of that problem.
+const OVERLOADED: &[u8] = b"\"overloaded\"";
+
 /// A connection to one port of this machine.
 pub struct Connection {
     port: u16,
@@ -26,6 +29,13 @@ pub struct Answer {
     pub body: Bytes,
     /// Of an answer that asks to come again later.
     pub retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// When to come again, if the platform has too much to do; 503 is also what it answers while an engine is away.
+    pub fn comes_from_overload(&self) -> Option<Duration> {
+        self.retry_after.filter(|_| self.body.windows(OVERLOADED.len()).any(|part| part == OVERLOADED))
+    }
 }
 
 impl Connection {

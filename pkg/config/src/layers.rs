@@ -100,6 +100,11 @@ fn from_secret_files(
             path: path.clone(),
             problem: format!("{name} names it, and it cannot be read: {error}"),
         })?;
+        if text.trim().is_empty() {
+            // A secret that has not arrived yet must not leave open what it is to close.
+            let problem = format!("{name} names it, and it is empty");
+            return Err(ConfigError::File { path, problem });
+        }
         if let Some((key, _)) = names.iter().find(|(_, envs)| envs.contains(&secret)) {
             given.insert(key, (text.trim().to_owned(), Origin::File(path)));
         }

@@ -38,7 +38,8 @@ pub(crate) fn end(mut spans: BatchSpans, reactions: &[Result<Reaction, Unanswere
         if let Some(span) = spans.part(index) {
             span.set("esteira.outcome", outcome(reaction));
             match reaction {
-                Ok(Reaction::Undecodable(error) | Reaction::Failed(error)) => span.fail(error.clone()),
+                // An error may quote the event, and with it a person.
+                Ok(Reaction::Undecodable(_) | Reaction::Failed(_)) => span.fail(outcome(reaction)),
                 Err(Unanswered::Outage(outage)) => span.fail(outage.to_string()),
                 Ok(Reaction::Done | Reaction::Contended) | Err(Unanswered::Postponed) => {}
             }

@@ -7,6 +7,8 @@ use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceFlags, TraceId, T
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, ShouldSample};
 use tracing::field::DisplayValue;
 
+use crate::spans;
+
 /// A place in a trace: what a `traceparent` says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TraceContext {
@@ -45,12 +47,13 @@ impl TraceContext {
         })
     }
 
-    /// The beginning of a new trace, sampled as the settings have it.
+    /// The beginning of a new trace, sampled as the settings have it; not at all where nothing is exported.
     pub fn root() -> Self {
         let trace_id = RandomIdGenerator::default().new_trace_id();
         let sampler = SAMPLER.get().unwrap_or(&Sampler::AlwaysOn);
         let decision = sampler.should_sample(None, trace_id, "", &SpanKind::Internal, &[], &[]).decision;
-        let flags = TraceFlags::default().with_sampled(decision == SamplingDecision::RecordAndSample);
+        let is_recorded = spans::is_on() && decision == SamplingDecision::RecordAndSample;
+        let flags = TraceFlags::default().with_sampled(is_recorded);
         Self { trace_id, span_id: new_span_id(), flags }
     }
 

@@ -221,7 +221,7 @@ impl Orders {
             let answer = connection.post("/orders", self.shop.order(due.index)).await;
             let answered = Instant::now();
             // A refusal is quick, and says nothing of how long an order takes.
-            let refused = answer.as_ref().ok().and_then(|answer| answer.retry_after);
+            let refused = answer.as_ref().ok().and_then(Answer::comes_from_overload);
             if due.counts && refused.is_none() {
                 ledger.latencies.record(answered - due.at);
             }

@@ -119,18 +119,17 @@ async fn health_metrics_and_the_document_stay_open() {
 }
 
 #[tokio::test]
-async fn after_many_wrong_tokens_an_address_has_to_wait_also_with_a_right_one() {
+async fn after_many_wrong_tokens_an_address_has_to_wait_but_not_with_a_right_one() {
     let service = service();
     for _ in 0..10 {
         assert_eq!(send(&service, Method::GET, "/users", "Bearer wrong", "192.0.2.1").await.status, 401);
     }
-    for given in ["Bearer wrong".to_owned(), format!("Bearer {NEW}")] {
-        let answer = send(&service, Method::GET, "/api/v1/users", &given, "192.0.2.1").await;
-        assert_eq!((answer.status, answer.retry_after), (429, true), "{given}");
-    }
-    // Nobody else waits, nor does a request that guesses nothing.
-    let other = send(&service, Method::GET, "/users", &format!("Bearer {NEW}"), "192.0.2.2").await;
-    assert_eq!(other.status, 200);
+    let answer = send(&service, Method::GET, "/api/v1/users", "Bearer wrong", "192.0.2.1").await;
+    assert_eq!((answer.status, answer.retry_after), (429, true));
+    // Others behind the same proxy do not wait, nor does another address, nor a request that guesses nothing.
+    let right = send(&service, Method::GET, "/users", &format!("Bearer {NEW}"), "192.0.2.1").await;
+    assert_eq!(right.status, 200);
+    assert_eq!(send(&service, Method::GET, "/users", "Bearer wrong", "192.0.2.2").await.status, 401);
     assert_eq!(send(&service, Method::GET, "/users", "", "192.0.2.1").await.status, 401);
     assert_eq!(send(&service, Method::GET, "/readyz", "Bearer wrong", "192.0.2.1").await.status, 200);
 }
