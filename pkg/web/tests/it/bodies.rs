@@ -82,7 +82,7 @@ async fn a_wrong_field_is_named() {
 #[tokio::test]
 async fn a_number_without_a_fraction_is_an_integer_however_it_is_written() {
     for (written, read) in
-        [("2.0", 2), ("-45537.0", -45_537), ("1e9", 1_000_000_000), ("9007199254740992.0", 1 << 53)]
+        [("2.0", 2), ("-45537.0", -45_537_i64), ("1e9", 1_000_000_000), ("9007199254740992.0", 1 << 53)]
     {
         let body = format!(r#"{{"amount":{written}}}"#);
         assert_eq!(required(None, body).await.json["pay"]["amount"], read, "{written}");
