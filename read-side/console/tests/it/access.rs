@@ -204,17 +204,19 @@ async fn every_answer_forbids_what_a_page_does_not_need() {
 }
 
 #[tokio::test]
-async fn after_many_wrong_tokens_signing_in_has_to_wait() {
+async fn after_many_wrong_tokens_guessing_has_to_wait_and_signing_in_has_not() {
     let fixture = Fixture::with_token().await;
     for _ in 0..10 {
         let answer = fixture.post_from("/sign-in", ORIGIN, &[("token", "wrong")]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
     }
-    let answer = fixture.post_from("/sign-in", ORIGIN, &[("token", TOKEN)]).await;
+    let answer = fixture.post_from("/sign-in", ORIGIN, &[("token", "wrong")]).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(
         answer.headers.contains_key(header::RETRY_AFTER) && !answer.headers.contains_key(header::SET_COOKIE)
     );
+    let answer = fixture.post_from("/sign-in", ORIGIN, &[("token", TOKEN)]).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
