@@ -91,7 +91,7 @@ func TestADeadLetterThatGoWroteCanBeListedShownRedrivenAndDiscarded(t *testing.T
 		}
 	})
 	step(t, "what is no letter is an error", func(t *testing.T) {
-		dlq(t, w, 1, "show", w.Topic("order.paid")+".dlq/0/999999", "--json")
+		dlq(t, w, 3, "show", w.Topic("order.paid")+".dlq/0/999999", "--json")
 	})
 }
 
