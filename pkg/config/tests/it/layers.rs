@@ -69,6 +69,14 @@ fn a_secret_may_be_in_a_file_of_its_own() {
 }
 
 #[test]
+fn a_secret_that_has_not_arrived_in_its_file_leaves_nothing_open() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("token"), "\n").unwrap();
+    let error = load_in(dir.path(), &[("ESTEIRA_COMMAND_TOKEN_FILE", "token")]).unwrap_err().to_string();
+    assert!(error.contains("ESTEIRA_COMMAND_TOKEN_FILE") && error.contains("empty"), "{error}");
+}
+
+#[test]
 fn every_secret_may_be_in_a_file() {
     let dir = TempDir::new().unwrap();
     for row in reference().unwrap().iter().filter(|row| row.secret) {
