@@ -53,17 +53,20 @@ def spans_in(path, prefix):
 
 
 def faults(trace, batches):
+    """An event may be delivered again, or wait parked for another one: each time that it is looked at is a span."""
+    expected = 0
     names = {span["id"]: span["name"] for span in trace}
     for role, kind, name, parent, count in STAGES:
         found = sum(
             (span["role"], span["kind"], span["name"], names.get(span["parent"])) == (role, kind, name, parent)
             for span in trace
         )
-        if found != count:
+        expected += found
+        if found < count or (found > count and kind in ("SERVER", "PRODUCER")):
             under = f" under {parent}" if parent else ""
             yield f"{role}: {found} and not {count} times {kind} {name}{under}"
-    if len(trace) != sum(stage[4] for stage in STAGES):
-        yield f"{len(trace)} spans and not {sum(stage[4] for stage in STAGES)}"
+    if len(trace) != expected:
+        yield f"{len(trace)} spans, of which {expected} belong there"
     yield from (f"{span['name']} has failed" for span in trace if span["failed"])
     reserved = {(span["trace"], span["id"]) for span in trace if span["name"] == "publish stock.reserved"}
     if not any(reserved <= set(batch["links"]) for batch in batches):

@@ -60,9 +60,11 @@ fn export_to(platform: &mut Platform, collector: &Collector, processes: &[&str])
     }
 }
 
-/// What is wrong with the trace of an order, if anything.
+/// What is wrong with the trace of an order, if anything. An event may be delivered again, or wait parked for another one: each
+/// time that it is looked at is a span.
 fn check(trace: &[Collected], prefix: &str) -> Result<(), String> {
     let plain = |name: &str| name.replace(prefix, "");
+    let mut expected = 0;
     for (name, role, kind, parent, count) in CHAIN {
         let parent_of = |span: &Collected| {
             let parent = trace.iter().find(|other| other.span_id == span.parent_id);
@@ -75,14 +77,15 @@ fn check(trace: &[Collected], prefix: &str) -> Result<(), String> {
                 && parent_of(span) == parent
         });
         let found = found.count();
-        if found != count {
+        expected += found;
+        let is_once = matches!(kind, SpanKind::Server | SpanKind::Producer);
+        if found < count || (is_once && found > count) {
             return Err(format!(
                 "{found} and not {count} times {name} of {role} under {parent:?}: {trace:#?}"
             ));
         }
     }
-    let expected: usize = CHAIN.iter().map(|(.., count)| count).sum();
-    if trace.len() == expected { Ok(()) } else { Err(format!("{} spans and not {expected}", trace.len())) }
+    if trace.len() == expected { Ok(()) } else { Err(format!("{} spans, of which {expected} belong there", trace.len())) }
 }
 
 async fn traced(collector: &Collector, trace_id: &str, prefix: &str) -> Vec<Collected> {
