@@ -25,7 +25,10 @@ impl Stream {
             request = request.header("Last-Event-ID", last);
         }
         let response = request.send().await.unwrap();
-        assert_eq!(response.status(), 200);
+        let status = response.status();
+        if status != 200 {
+            panic!("{status}: {}", response.text().await.unwrap());
+        }
         let mut stream = Self { response, text: String::new(), last: String::new() };
         assert_eq!(stream.next().await.unwrap().0, "ready");
         stream

@@ -85,7 +85,11 @@ fn check(trace: &[Collected], prefix: &str) -> Result<(), String> {
             ));
         }
     }
-    if trace.len() == expected { Ok(()) } else { Err(format!("{} spans, of which {expected} belong there", trace.len())) }
+    if trace.len() == expected {
+        Ok(())
+    } else {
+        Err(format!("{} spans, of which {expected} belong there", trace.len()))
+    }
 }
 
 async fn traced(collector: &Collector, trace_id: &str, prefix: &str) -> Vec<Collected> {

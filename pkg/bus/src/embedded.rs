@@ -97,10 +97,7 @@ impl EmbeddedLog {
     /// The topic's id, and where the partition ends.
     fn find(&self, at: &TopicPartition) -> Result<(i64, i64), LogError> {
         let TopicPartition { topic, partition } = at;
-        self.shared
-            .catalogue()
-            .end(at)
-            .ok_or_else(|| LogError::Invalid(format!("there is no partition {partition} of topic {topic}")))
+        self.shared.catalogue().end(at).ok_or_else(|| LogError::no_partition(topic, *partition))
     }
 
     /// Closes the file, after which it may be moved; whatever is asked for later is unavailable.

@@ -29,3 +29,9 @@ pub enum LogError {
     #[error("invalid log request: {0}")]
     Invalid(String),
 }
+
+impl LogError {
+    pub(crate) fn no_partition(topic: &str, partition: i32) -> Self {
+        Self::Invalid(format!("there is no partition {partition} of topic {topic}"))
+    }
+}

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backon::{BlockingRetryable, ConstantBuilder};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::KafkaConfig;
 use super::context::LogContext;
-use super::errors::{invalid, log_error, of_code};
+use super::errors::{has_no_leader, invalid, log_error, of_code};
 use crate::rules::check_spec;
 use crate::{LogError, TopicDescription, TopicSpec};
 
@@ -21,7 +22,7 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to listen for what librdkafka has to tell.
 const TOLD_WITHIN: Duration = Duration::from_millis(20);
-/// How often to look whether a created topic shows.
+/// How often to look whether a created topic shows, or whether a partition has a leader.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 type Metadata = Arc<BaseConsumer<LogContext>>;
@@ -148,4 +149,11 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
 ) -> Result<T, LogError> {
     spawn_blocking(work).await.map_err(|error| LogError::Unavailable(error.to_string()))?
+}
+
+/// Asks the leaders of partitions. A partition has none for a moment after its topic was made, and after a broker went.
+pub(super) fn ask_leaders<T>(ask: impl FnMut() -> KafkaResult<T>) -> KafkaResult<T> {
+    let again = CALL_TIMEOUT.as_millis() / LOOK_AGAIN.as_millis();
+    let pauses = ConstantBuilder::default().with_delay(LOOK_AGAIN).with_max_times(again as usize);
+    ask.retry(pauses).when(has_no_leader).call()
 }

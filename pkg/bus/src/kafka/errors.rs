@@ -87,6 +87,10 @@ pub(super) fn invalid(error: &KafkaError) -> LogError {
     LogError::Invalid(error.to_string())
 }
 
+pub(super) fn has_no_leader(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(Code::NotLeaderForPartition | Code::LeaderNotAvailable))
+}
+
 /// The group has moved on, and the member will be told so at its next poll.
 pub(super) fn is_outdated_member(error: &KafkaError) -> bool {
     matches!(

@@ -8,7 +8,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::KafkaConfig;
-use super::admin::{CALL_TIMEOUT, blocking, topics as all_topics};
+use super::admin::{CALL_TIMEOUT, ask_leaders, blocking, topics as all_topics};
 use super::context::LogContext;
 use super::errors::{invalid, log_error};
 use crate::{LogError, PartitionLag, TopicDescription};
@@ -36,7 +36,8 @@ impl Clients {
             return Ok(Vec::new());
         }
         let (metadata, client) = (Arc::clone(metadata), self.client(config, group)?);
-        blocking(move || lags(&metadata, &client, &known).map_err(|error| log_error(&error))).await
+        let look = move || ask_leaders(|| lags(&metadata, &client, &known));
+        blocking(move || look().map_err(|error| log_error(&error))).await
     }
 
     /// It never subscribes, so it is no member.

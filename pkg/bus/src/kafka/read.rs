@@ -8,7 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::KafkaConfig;
-use super::admin::{CALL_TIMEOUT, blocking};
+use super::admin::{CALL_TIMEOUT, ask_leaders, blocking};
 use super::context::LogContext;
 use super::convert::from_kafka;
 use super::errors::{invalid, log_error};
@@ -37,9 +37,7 @@ pub(super) async fn records(
     config.set("group.id", "esteira-reader").set("enable.partition.eof", "true");
     let (metadata, topic) = (Arc::clone(metadata), topic.to_owned());
     blocking(move || {
-        check_partition(&metadata, &topic, partition)?;
-        let (start, end) =
-            metadata.fetch_watermarks(&topic, partition, CALL_TIMEOUT).map_err(|error| log_error(&error))?;
+        let (start, end) = bounds(&metadata, &topic, partition)?;
         if max == 0 || offset >= end {
             return Ok(Vec::new());
         }
@@ -55,13 +53,15 @@ pub(super) async fn records(
 pub(super) async fn start(metadata: &Arc<Client>, topic: &str, partition: i32) -> Result<i64, LogError> {
     check_topic_name(topic).map_err(LogError::Invalid)?;
     let (metadata, topic) = (Arc::clone(metadata), topic.to_owned());
-    blocking(move || {
-        check_partition(&metadata, &topic, partition)?;
-        let (start, _) =
-            metadata.fetch_watermarks(&topic, partition, CALL_TIMEOUT).map_err(|error| log_error(&error))?;
-        Ok(start)
-    })
-    .await
+    let (start, _) = blocking(move || bounds(&metadata, &topic, partition)).await?;
+    Ok(start)
+}
+
+/// The first offset and the one behind the last.
+fn bounds(metadata: &Client, topic: &str, partition: i32) -> Result<(i64, i64), LogError> {
+    check_partition(metadata, topic, partition)?;
+    ask_leaders(|| metadata.fetch_watermarks(topic, partition, CALL_TIMEOUT))
+        .map_err(|error| log_error(&error))
 }
 
 fn check_partition(metadata: &Client, topic: &str, partition: i32) -> Result<(), LogError> {
@@ -70,7 +70,7 @@ fn check_partition(metadata: &Client, topic: &str, partition: i32) -> Result<(),
     if found.topics().iter().any(known) {
         return Ok(());
     }
-    Err(LogError::Invalid(format!("there is no partition {partition} of topic {topic}")))
+    Err(LogError::no_partition(topic, partition))
 }
 
 fn assign(client: &Client, topic: &str, partition: i32, offset: i64) -> Result<(), KafkaError> {

@@ -34,8 +34,7 @@ impl Reader {
         for (topic, at) in from {
             let partitions = known.iter().find(|it| it.name == *topic).map_or(0, |it| it.partitions);
             if !(0..partitions).contains(&at.partition) {
-                let partition = at.partition;
-                return Err(LogError::Invalid(format!("there is no partition {partition} of topic {topic}")));
+                return Err(LogError::no_partition(topic, at.partition));
             }
             list.add_partition_offset(topic, at.partition, Offset::Offset(at.offset.max(0)))
                 .map_err(|error| log_error(&error))?;

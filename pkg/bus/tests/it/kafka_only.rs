@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use esteira_bus::{KafkaConfig, KafkaLog, Log, LogError, PublishError};
+use esteira_bus::{KafkaConfig, KafkaLog, Log, LogError, PublishError, TopicSpec};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
@@ -37,6 +37,20 @@ async fn an_impossible_setting_is_invalid_and_the_password_stays_secret() {
     config.sasl_password = Some(esteira_bus::kafka::Secret("hush".to_owned()));
     assert!(!format!("{config:?}").contains("hush"));
     assert!(matches!(KafkaLog::connect(&config).err(), Some(LogError::Invalid(_))));
+}
+
+/// A broker shows a topic before it leads its partitions.
+#[tokio::test]
+async fn how_far_a_group_is_behind_is_known_as_soon_as_topics_are_there() {
+    let Some(fixture) = Fixture::kafka() else { return };
+    let names: Vec<_> = (0..20).map(|_| unique("topic")).collect();
+    let spec =
+        |name: &String| TopicSpec { name: name.clone(), partitions: 6, replication: 1, config: vec![] };
+    let specs: Vec<_> = names.iter().map(spec).collect();
+    fixture.log.create_topics(&specs).await.unwrap();
+    let topics: Vec<_> = names.iter().map(String::as_str).collect();
+    let lags = fixture.log.lag(&unique("group"), &topics).await.unwrap();
+    assert_eq!(lags.len(), 120);
 }
 
 /// As Go's members are: kafka-go offers range and roundrobin.
