@@ -15,7 +15,7 @@ use harness::client::{Receipt, Shop};
 use harness::platform::{ALL, Platform};
 use serde_json::json;
 
-const TOKEN: &str = "the token of this test";
+const TOKEN: &str = "the-token-of-this-test";
 
 /// A letter that the Go projector gave up, as that one writes it, and a record of which nothing can be read.
 fn dead(user: i64) -> Vec<NewRecord> {

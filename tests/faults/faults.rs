@@ -54,7 +54,7 @@ faults! {
     1 "a command service dies before and after its commit" commands::dies_at_the_commit [Short, Embedded];
     2 "fifty posts of one key at once" commands::fifty_posts_of_one_key [Short, Embedded];
     3 "the dispatcher dies before a send, and before the mark" dispatcher::dies_around_a_send [Short];
-    4 "the lease's owner is stopped past its end" dispatcher::owner_is_stopped;
+    4 "the slots' owner is stopped past the end of its lease" dispatcher::owner_is_stopped;
     5 "a transaction is held open" restarts::open_transaction;
     6 "rollbacks" dispatcher::rollbacks;
     7 "a row that cannot be published" dispatcher::unpublishable_row [Short];

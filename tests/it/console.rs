@@ -49,7 +49,7 @@ async fn the_console_shows_the_platform(platform: Platform, port: u16) {
         (journey.matches("In the view").count() == 3).then_some(())
     })
     .await;
-    belt_tells(port, &["0 to publish, 0 to apply.", "Lease", "up to date"]).await;
+    belt_tells(port, &["0 to publish, 0 to apply.", " of 16: ", "up to date"]).await;
     let prefix = &platform.topic_prefix;
     let topics = page(port, "/topics").await;
     assert!(topics.contains(&format!("/topics/{prefix}order.paid\"")), "{topics}");

@@ -27,7 +27,8 @@ impl Stream {
         let response = request.send().await.unwrap();
         let status = response.status();
         if status != 200 {
-            panic!("{status}: {}", response.text().await.unwrap());
+            let problem = response.text().await.unwrap();
+            panic!("{status}: {problem}");
         }
         let mut stream = Self { response, text: String::new(), last: String::new() };
         assert_eq!(stream.next().await.unwrap().0, "ready");

@@ -173,7 +173,7 @@ impl Erasure {
             outcome = work.all(wish, rows, &mut each) => outcome,
             error = self.keep(&mut lease) => Err(error),
         };
-        if let Err(error) = release(&self.db, &lease).await {
+        if let Err(error) = release(&self.db, lease).await {
             tracing::warn!(%error, "the lease of erasures could not be given up");
         }
         outcome?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use esteira_events::AggregateKind;
-use esteira_outbox::{DISPATCHER, is_held};
+use esteira_outbox::is_dispatched;
 use esteira_sql::{Conn, Db, Fault, bulk, fault, on};
 use serde_json::Value;
 use sqlx::QueryBuilder;
@@ -190,8 +190,8 @@ async fn rewrite_together(db: &Db, people: &People, ids: &[i64]) -> Result<(), s
 pub(crate) async fn out_of_hand(db: &Db, rows: &[i64]) -> Result<bool, sqlx::Error> {
     let started = Instant::now();
     while in_hand(db, rows).await? > 0 {
-        // Whoever takes the lease reads the rows anew, and its last owner sends nothing more.
-        if !is_held(&mut db.read().await?.conn(), DISPATCHER).await? {
+        // Whoever takes the slots reads the rows anew, and their last owner sends nothing more.
+        if !is_dispatched(&mut db.read().await?.conn()).await? {
             return Ok(true);
         }
         if started.elapsed() > PATIENCE {

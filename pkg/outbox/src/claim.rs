@@ -5,13 +5,60 @@ use sqlx::QueryBuilder;
 
 use crate::lease::{Lease, LeaseError, hold};
 use crate::row::{OutboxRow, page};
+use crate::slots::{SLOTS, Slots};
 
-/// Up to `limit` unpublished rows with an id above `after`, in order of id, those that wait for their next attempt included.
+/// Rows that one claim has taken, and the id after which there may be more.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub rows: Vec<OutboxRow>,
+    pub next: Option<i64>,
+}
+
+impl Page {
+    /// Whether nothing was claimed, and there is no more.
+    pub fn is_end(&self) -> bool {
+        self.rows.is_empty() && self.next.is_none()
+    }
+}
+
+/// Up to `limit` unpublished rows of `slots` with an id above `after`, in order of id, those that wait for their next attempt
+/// included. Rows of Go, which only their values tell, are there whatever their slot.
 ///
 /// Claimed by `processed_at is null` and paged by id only within a sweep: auto-increment ids commit out of order,
 /// so a dispatcher that remembered the last id would skip rows.
-pub async fn claim(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<Vec<OutboxRow>, sqlx::Error> {
-    page(conn, "processed_at is null", after, limit).await
+pub async fn claim(conn: &mut Conn<'_>, slots: Slots, after: i64, limit: u32) -> Result<Page, sqlx::Error> {
+    const UNPUBLISHED: &str = "processed_at is null";
+    let Some(of_slots) = slots.condition() else {
+        let rows = page(conn, UNPUBLISHED, after, limit).await?;
+        let next = last_of(&rows, limit);
+        return Ok(Page { rows, next });
+    };
+    // What others leave for long must not be looked through whole: as many rows as have a page for these slots.
+    let stretch = limit * u32::from(SLOTS) / u32::try_from(slots.len()).unwrap_or(1).max(1);
+    let (count, end) = stretch_of(conn, after, stretch).await?;
+    let Some(end) = end else { return Ok(Page::default()) };
+    let rows = page(conn, &format!("{UNPUBLISHED} and id <= {end} and {of_slots}"), after, limit).await?;
+    let next = last_of(&rows, limit).or(Some(end).filter(|_| count >= i64::from(stretch)));
+    Ok(Page { rows, next })
+}
+
+/// The last of `rows`, if they are as many as were asked for.
+fn last_of(rows: &[OutboxRow], limit: u32) -> Option<i64> {
+    rows.last().filter(|_| rows.len() >= limit as usize).map(|last| last.id)
+}
+
+/// How many of up to `limit` unpublished rows there are above `after`, and the last one's id; the index alone answers.
+async fn stretch_of(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<(i64, Option<i64>), sqlx::Error> {
+    on!(conn, c => {
+        sqlx::query_as(
+            "select count(*), cast(max(id) as signed) from \
+             (select id from outbox where processed_at is null and id > ? order by id limit ?) stretch",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_one(&mut *c)
+        .await
+    })
 }
 
 /// Where a row was published.

@@ -2,7 +2,9 @@
 
 use esteira_sql::schema::{Index, Schema, Table, column};
 
-pub const SCHEMA: Schema = Schema { name: "outbox", version: 1, tables: &[OUTBOX, LEASES, SKIPPED] };
+/// A dispatcher of version 1 takes all rows, whoever has their slots.
+pub const SCHEMA: Schema =
+    Schema { name: "outbox", version: 2, tables: &[OUTBOX, LEASES, DISPATCHERS, SKIPPED] };
 
 const OUTBOX: Table = Table {
     name: "outbox",
@@ -58,6 +60,17 @@ const LEASES: Table = Table {
         column("name", "varchar(64) not null primary key", "text not null primary key"),
         column("owner", "varchar(128) not null", "text not null"),
         column("token", "bigint not null", "integer not null"),
+        column("expires_at", "bigint not null", "integer not null"),
+    ],
+    primary_key: "",
+    indexes: &[],
+};
+
+/// The dispatchers that share the slots.
+const DISPATCHERS: Table = Table {
+    name: "dispatchers",
+    columns: &[
+        column("owner", "varchar(128) not null primary key", "text not null primary key"),
         column("expires_at", "bigint not null", "integer not null"),
     ],
     primary_key: "",

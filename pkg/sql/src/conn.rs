@@ -52,6 +52,14 @@ impl Conn<'_> {
         }
     }
 
+    /// As [`Self::for_update`], and leaves out the rows that somebody else has locked.
+    pub fn for_update_skip_locked(&self) -> &'static str {
+        match self {
+            Conn::MySql(_) => " for update skip locked",
+            Conn::Sqlite(_) => "",
+        }
+    }
+
     /// The lock on rows that a batch only refers to. MariaDB has no `for share`; this form works on every MySQL too.
     pub fn for_share(&self) -> &'static str {
         match self {

@@ -35,7 +35,7 @@ pub async fn dies_around_a_send(lab: Arc<Lab>) -> Verdict {
     .await
 }
 
-/// Stopped between the log's acknowledgement and its mark, until another owner has the lease and has marked.
+/// Stopped between the log's acknowledgement and its mark, until another owner has the slots and has marked.
 pub async fn owner_is_stopped(lab: Arc<Lab>) -> Verdict {
     let load = lab.load();
     lab.platform(async move |platform: Platform| {
@@ -65,13 +65,13 @@ pub async fn owner_is_stopped(lab: Arc<Lab>) -> Verdict {
         let place = oracle.ints(places).await;
         trial.platform.signal("dispatcher", "CONT");
         let log = trial.platform.log_of("dispatcher");
-        eventually("it is told that it has lost the lease", async || {
-            std::fs::read_to_string(&log).unwrap().contains("dispatcher lost the lease").then_some(())
+        eventually("it is told that it has lost its slots", async || {
+            std::fs::read_to_string(&log).unwrap().contains("dispatcher lost its slots").then_some(())
         })
         .await;
         assert_eq!(oracle.ints(places).await, place, "the old owner has marked");
         trial.healed().await;
-        trial.books("SIGSTOP between acknowledgement and mark until another had the lease and had marked, SIGCONT").await
+        trial.books("SIGSTOP between acknowledgement and mark until another had its slots and had marked, SIGCONT").await
     })
     .await
 }

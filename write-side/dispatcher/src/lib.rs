@@ -1,7 +1,7 @@
 //! The dispatcher: outbox rows to the event log.
 //!
-//! One owner of the lease at a time sweeps the unpublished rows, a page at a time, and marks what the log
-//! has acknowledged. A row that the log refuses holds back its own aggregate only; a log that is away
+//! The dispatchers of an outbox share its slots. Each sweeps the unpublished rows of its own, a page at a time, and marks
+//! what the log has acknowledged. A row that the log refuses holds back its own aggregate only; a log that is away
 //! pauses the sweep and marks nothing.
 
 mod spans;
@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use esteira_bus::{Log, Pauses};
 use esteira_events::Topics;
-use esteira_outbox::{DISPATCHER, Lease, LeaseError, OutboxRow, acquire, claim, release};
+use esteira_outbox::{Lease, LeaseError, Page, SLOTS, Slots, balance, claim, leave};
 use esteira_sql::Db;
 use esteira_telemetry::{Stage, State};
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::sweep::Sweep;
@@ -29,11 +30,13 @@ const STALL: Duration = Duration::from_secs(30);
 /// low id that committed late waits for the next sweep, which begins at 0. Pages full of blocked keys do not count:
 /// else many of them would hide what lies behind.
 const PAGES: usize = 16;
+/// How often in its lease's time a dispatcher looks at the shares.
+const BALANCES: u32 = 12;
 
 /// How a dispatcher works.
 #[derive(Clone, Debug)]
 pub struct DispatcherSettings {
-    /// Names this process in the lease.
+    /// Names this process among the dispatchers.
     pub owner: String,
     /// How long the lease outlives its owner.
     pub lease_ttl: Duration,
@@ -57,13 +60,6 @@ pub struct Dispatcher {
     pub stage: Stage,
 }
 
-/// Rows that one claim has taken, and the id after which there may be more.
-#[derive(Default)]
-struct Page {
-    rows: Vec<OutboxRow>,
-    next: Option<i64>,
-}
-
 /// Why a sweep ended early.
 #[derive(Debug, thiserror::Error)]
 enum SweepError {
@@ -71,66 +67,81 @@ enum SweepError {
     Log(String),
     #[error(transparent)]
     Lease(#[from] LeaseError),
-    #[error(transparent)]
+    #[error("the write store is not available: {0}")]
     Sql(#[from] sqlx::Error),
 }
 
 impl Dispatcher {
-    /// Publishes until `stop`, then gives the lease up.
+    /// Publishes until `stop`, then leaves its slots to others.
     pub async fn run(self, stop: CancellationToken) {
+        let mut lease = self.lease();
+        let mut polls = Pauses::new(SHORTEST_WAIT, self.settings.poll_interval.max(SHORTEST_WAIT));
         let mut pauses = Pauses::new(SHORTEST_WAIT, LONGEST_PAUSE);
         while !stop.is_cancelled() {
-            match acquire(&self.db, DISPATCHER, &self.settings.owner, self.settings.lease_ttl).await {
-                Ok(Some(lease)) => {
-                    tracing::info!(token = lease.token(), owner = %self.settings.owner, "dispatcher has the lease");
-                    self.work(lease, &stop).await;
-                    pauses.reset();
-                }
-                Ok(None) => {
-                    // A standby does its work by waiting.
-                    self.stage.ready_for(STALL.max(self.settings.lease_ttl));
-                    sleep(self.settings.lease_ttl / 4, &stop).await;
+            match self.turn(&mut lease, &mut polls, &stop).await {
+                Ok(()) => pauses.reset(),
+                Err(SweepError::Lease(LeaseError::Lost(_))) => {
+                    tracing::warn!(owner = %self.settings.owner, "dispatcher lost its slots");
+                    self.leave(&mut lease).await;
+                    lease = self.lease();
                 }
                 Err(error) => {
-                    self.stage.paused(format!("the write store is not available: {error}"));
+                    self.stage.paused(&error);
                     pauses.rest(&stop).await;
                 }
             }
         }
+        self.leave(&mut lease).await;
     }
 
-    /// Sweeps while the lease is held.
-    async fn work(&self, mut lease: Lease, stop: &CancellationToken) {
-        let mut polls = Pauses::new(SHORTEST_WAIT, self.settings.poll_interval.max(SHORTEST_WAIT));
-        let mut pauses = Pauses::new(SHORTEST_WAIT, LONGEST_PAUSE);
-        while !stop.is_cancelled() {
-            match self.sweep(&mut lease, stop).await {
-                Ok(0) => {
-                    self.stage.ready_for(STALL.max(2 * self.settings.poll_interval));
-                    pauses.reset();
-                    tokio::select! {
-                        () = self.committed.notified() => {}
-                        () = polls.rest(stop) => {}
-                    }
-                }
-                Ok(_) => {
-                    self.stage.ready_for(STALL);
-                    pauses.reset();
-                    polls.reset();
-                }
-                Err(SweepError::Lease(LeaseError::Lost(_))) => {
-                    tracing::warn!(token = lease.token(), "dispatcher lost the lease");
-                    return;
-                }
-                Err(error) => {
-                    self.stage.paused(&error);
-                    pauses.rest(stop).await;
-                }
+    fn lease(&self) -> Lease {
+        Lease::new(&self.settings.owner, self.settings.lease_ttl)
+    }
+
+    async fn leave(&self, lease: &mut Lease) {
+        if let Err(error) = leave(&self.db, lease).await {
+            tracing::warn!(%error, "dispatcher could not give its slots up");
+        }
+    }
+
+    /// Brings the slots to this dispatcher's share, and sweeps them until it is time to look at the shares again.
+    async fn turn(
+        &self,
+        lease: &mut Lease,
+        polls: &mut Pauses,
+        stop: &CancellationToken,
+    ) -> Result<(), SweepError> {
+        self.balance(lease).await?;
+        let until = Instant::now() + self.settings.lease_ttl / BALANCES;
+        if Slots::of(lease).is_empty() {
+            // A standby does its work by waiting.
+            self.stage.ready_for(STALL.max(self.settings.lease_ttl));
+            rest(until, stop).await;
+        }
+        while Instant::now() < until && !stop.is_cancelled() {
+            if self.sweep(lease, stop).await? > 0 {
+                self.stage.ready_for(STALL);
+                polls.reset();
+                continue;
+            }
+            self.stage.ready_for(STALL.max(2 * self.settings.poll_interval));
+            tokio::select! {
+                () = self.committed.notified() => {}
+                () = polls.rest(stop) => {}
+                () = sleep_until(until) => {}
             }
         }
-        if let Err(error) = release(&self.db, &lease).await {
-            tracing::warn!(%error, "dispatcher could not give the lease up");
+        Ok(())
+    }
+
+    async fn balance(&self, lease: &mut Lease) -> Result<(), LeaseError> {
+        let before = Slots::of(lease);
+        balance(&self.db, lease).await?;
+        let slots = Slots::of(lease);
+        if slots != before {
+            tracing::info!(slots = slots.len(), of = SLOTS, owner = %self.settings.owner, "dispatcher has slots");
         }
+        Ok(())
     }
 
     /// One pass over the unpublished rows; how many were published.
@@ -143,15 +154,16 @@ impl Dispatcher {
     }
 
     async fn pages(&self, sweep: &mut Sweep<'_>, stop: &CancellationToken) -> Result<(), SweepError> {
-        let mut page = self.claim(0).await?;
+        let slots = sweep.slots;
+        let mut page = self.claim(slots, 0).await?;
         let mut pages = 0;
-        while !page.rows.is_empty() && !stop.is_cancelled() {
+        while !page.is_end() && !stop.is_cancelled() {
             self.keep(sweep.lease).await?;
             let before = sweep.published;
             // The next page is read while this one is on its way.
             let next = async {
                 match page.next.filter(|_| pages + 1 < PAGES) {
-                    Some(after) => self.claim(after).await,
+                    Some(after) => self.claim(slots, after).await,
                     None => Ok(Page::default()),
                 }
             };
@@ -163,11 +175,9 @@ impl Dispatcher {
         Ok(())
     }
 
-    async fn claim(&self, after: i64) -> Result<Page, SweepError> {
+    async fn claim(&self, slots: Slots, after: i64) -> Result<Page, SweepError> {
         let mut reader = self.db.read().await?;
-        let rows = claim(&mut reader.conn(), after, self.settings.page).await?;
-        let next = rows.last().filter(|_| rows.len() >= self.settings.page as usize).map(|last| last.id);
-        Ok(Page { rows, next })
+        Ok(claim(&mut reader.conn(), slots, after, self.settings.page).await?)
     }
 
     /// Renews the lease where too little of it is left for a send.
@@ -182,9 +192,9 @@ impl Dispatcher {
     }
 }
 
-async fn sleep(duration: Duration, stop: &CancellationToken) {
+async fn rest(until: Instant, stop: &CancellationToken) {
     tokio::select! {
-        () = tokio::time::sleep(duration) => {}
+        () = sleep_until(until) => {}
         () = stop.cancelled() => {}
     }
 }

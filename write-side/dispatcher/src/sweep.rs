@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::time::Instant;
 
 use esteira_bus::{Position, PublishError};
-use esteira_outbox::{Key, Lease, LeaseError, Mark, OutboxRow, Outgoing, mark_failed, mark_published};
+use esteira_outbox::{Key, Lease, LeaseError, Mark, OutboxRow, Outgoing, Slots, mark_failed, mark_published};
 use esteira_telemetry::TraceContext;
 use esteira_telemetry::metrics::{PUBLISH_DURATION, PUBLISH_ERRORS, PUBLISHED};
 use tokio_util::task::AbortOnDropHandle;
@@ -22,6 +22,7 @@ const MOST_UNMARKED: usize = 4_096;
 /// What a sweep carries from page to page.
 pub(crate) struct Sweep<'l> {
     pub(crate) lease: &'l mut Lease,
+    pub(crate) slots: Slots,
     /// Keys whose rows wait for the next sweep.
     blocked: HashSet<Key>,
     /// What the log has acknowledged and no row tells yet.
@@ -35,7 +36,8 @@ type Marking = AbortOnDropHandle<Result<Lease, LeaseError>>;
 
 impl<'l> Sweep<'l> {
     pub(crate) fn new(lease: &'l mut Lease) -> Self {
-        Self { lease, blocked: HashSet::new(), unmarked: Vec::new(), marking: None, published: 0 }
+        let slots = Slots::of(lease);
+        Self { lease, slots, blocked: HashSet::new(), unmarked: Vec::new(), marking: None, published: 0 }
     }
 
     /// Waits for the transaction that is under way.
@@ -51,13 +53,15 @@ impl<'l> Sweep<'l> {
 }
 
 impl Dispatcher {
-    /// Publishes `rows`, in waves, so that a key's events stay in order across topics too.
+    /// Publishes those of `rows` whose slots these are, in waves, so that a key's events stay in order across topics too.
     pub(crate) async fn publish(
         &self,
         sweep: &mut Sweep<'_>,
         rows: Vec<OutboxRow>,
     ) -> Result<(), SweepError> {
+        let slots = sweep.slots;
         let rows = rows.into_iter().map(|row| Outgoing::new(row, &self.topics));
+        let rows = rows.filter(|outgoing| slots.have(&outgoing.key));
         let mut queues = Queues::of(rows, &mut sweep.blocked);
         loop {
             let wave = queues.next_wave();

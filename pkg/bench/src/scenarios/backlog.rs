@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use esteira_bus::{Log, NewRecord, PartitionLag, TopicSpec};
 use esteira_events::EventType;
-use esteira_outbox::{Outgoing, claim};
+use esteira_outbox::{Outgoing, Slots, claim};
 use esteira_projector::{GROUP, TOPICS};
 use esteira_sql::{Db, Timestamp, on};
 
@@ -134,13 +134,13 @@ async fn records(sandbox: &Sandbox, db: &Db) -> anyhow::Result<Vec<NewRecord>> {
     });
     sandbox.log().await?.create_topics(&specs).await?;
     let mut records = Vec::new();
-    let mut after = 0;
-    loop {
-        let page = claim(&mut db.read().await?.conn(), after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(records) };
-        after = last.id;
-        records.extend(page.into_iter().map(|row| Outgoing::new(row, &topics).record(None)));
+    let mut next = Some(0);
+    while let Some(after) = next {
+        let page = claim(&mut db.read().await?.conn(), Slots::ALL, after, PAGE).await?;
+        next = page.next;
+        records.extend(page.rows.into_iter().map(|row| Outgoing::new(row, &topics).record(None)));
     }
+    Ok(records)
 }
 
 /// From the first mark of the dispatcher to the last.

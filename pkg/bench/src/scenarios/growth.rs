@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use esteira_bus::{Handler, Log, Record};
-use esteira_outbox::{DISPATCHER, Mark, Outgoing, acquire, claim, mark_published, release};
+use esteira_outbox::{Lease, Mark, Outgoing, Slots, balance, claim, leave, mark_published};
 use esteira_projector::{GROUP, Projector};
 use esteira_sql::Db;
 use esteira_views::{DocId, ORDERS, Query, Scalar, Sort, Views};
@@ -144,11 +144,12 @@ impl Belt {
     async fn carry(&mut self, sandbox: &Sandbox, expected: u64) -> anyhow::Result<Costs> {
         let progress = Progress::of("  claiming, publishing, projecting", expected, "events");
         let (mut claimed, mut published, mut projected) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-        let mut lease = acquire(&self.db, DISPATCHER, "bench", LEASE).await?.context("the lease is taken")?;
+        let mut lease = Lease::new("bench", LEASE);
+        balance(&self.db, &mut lease).await?;
         let mut carried = 0;
         loop {
             let started = Meter::start(self.servers);
-            let rows = claim(&mut self.db.read().await?.conn(), 0, PAGE).await?;
+            let rows = claim(&mut self.db.read().await?.conn(), Slots::of(&lease), 0, PAGE).await?.rows;
             claimed += started.elapsed();
             if rows.is_empty() {
                 break;
@@ -177,7 +178,7 @@ impl Belt {
             carried += marks.len();
             progress.at(carried as u64);
         }
-        release(&self.db, &lease).await?;
+        leave(&self.db, &mut lease).await?;
         let each = |time: Duration| time.as_secs_f64() / carried as f64;
         Ok(Costs::from([
             ("claim and mark", each(claimed)),
@@ -191,7 +192,7 @@ impl Belt {
     async fn poll(&self) -> anyhow::Result<f64> {
         let started = Meter::start(self.servers);
         for _ in 0..POLLS {
-            if !claim(&mut self.db.read().await?.conn(), 0, PAGE).await?.is_empty() {
+            if !claim(&mut self.db.read().await?.conn(), Slots::ALL, 0, PAGE).await?.rows.is_empty() {
                 bail!("an event waits");
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use esteira_outbox::{DISPATCHER, acquire};
+use esteira_outbox::{Lease, balance};
 use esteira_sql::on;
 use esteira_testkit::{TestDb, on_every_engine};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn rows_with_her_email(store: &TestDb) -> i64 {
 async fn what_a_dispatcher_has_in_hand_is_waited_for(store: TestDb) {
     let fixture = Fixture::new(&store, &[]).await;
     fixture.event(1, true).await;
-    acquire(&store.db, DISPATCHER, "busy", LONG).await.unwrap().unwrap();
+    balance(&store.db, &mut Lease::new("busy", LONG)).await.unwrap();
     let mut run = std::pin::pin!(fixture.run());
     let early = timeout(Duration::from_secs(2), &mut run).await;
     assert!(early.is_err(), "it must wait: {early:?}");
@@ -46,7 +46,7 @@ async fn what_waits_for_its_next_attempt_is_not_waited_for(store: TestDb) {
     store
         .execute("update outbox set attempts = 3, next_attempt_at = 99999999999999 where sequence = 1")
         .await;
-    acquire(&store.db, DISPATCHER, "busy", LONG).await.unwrap().unwrap();
+    balance(&store.db, &mut Lease::new("busy", LONG)).await.unwrap();
     let erased = timeout(SOON, fixture.run()).await.unwrap().unwrap();
     assert_eq!(erased.events, 2);
     assert_eq!(rows_with_her_email(&store).await, 0);

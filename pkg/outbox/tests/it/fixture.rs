@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use esteira_events::{Payload, UserChanged, UserData, UserId};
-use esteira_outbox::{Lease, Mark, NewEvent, OutboxRow, SCHEMA, acquire, append, claim};
+use esteira_outbox::{Lease, Mark, NewEvent, OutboxRow, SCHEMA, Slots, acquire, append, claim};
 use esteira_sql::{Db, Timestamp};
 use esteira_telemetry::TraceContext;
 use esteira_testkit::TestDb;
 
-pub(crate) const LEASE: &str = "dispatcher";
+pub(crate) const LEASE: &str = "work";
 pub(crate) const MINUTE: Duration = Duration::from_mins(1);
 
 /// An event of `user`.
@@ -35,7 +35,7 @@ pub(crate) async fn commit(db: &Db, events: Vec<NewEvent>) -> Result<(), sqlx::E
 }
 
 pub(crate) async fn claimed(test: &TestDb, after: i64, limit: u32) -> Vec<OutboxRow> {
-    claim(&mut test.db.read().await.unwrap().conn(), after, limit).await.unwrap()
+    claim(&mut test.db.read().await.unwrap().conn(), Slots::ALL, after, limit).await.unwrap().rows
 }
 
 pub(crate) async fn ids(test: &TestDb, after: i64, limit: u32) -> Vec<i64> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use esteira_outbox::{LeaseError, mark_failed, mark_published, release};
 use esteira_testkit::{TestDb, eventually, on_every_engine};
 
-use crate::fixture::{MINUTE, claimed, event, expire, given, ids, lease, marks};
+use crate::fixture::{LEASE, MINUTE, claimed, event, expire, given, ids, lease, marks};
 
 on_every_engine!(
     a_held_lease_is_nobody_elses,
@@ -27,7 +27,7 @@ async fn a_held_lease_is_nobody_elses(test: TestDb) {
     assert!(lease(&test.db, "a", MINUTE).await.is_none(), "a restarted owner waits like others");
     expire(&test).await;
     let stolen = lease(&test.db, "b", MINUTE).await.unwrap();
-    assert!(stolen.token() > held.token());
+    assert!(stolen.token(LEASE) > held.token(LEASE));
 }
 
 async fn one_of_many_gets_the_lease(test: TestDb) {
@@ -118,7 +118,7 @@ async fn a_stale_owner_marks_nothing(test: TestDb) {
 async fn a_released_lease_is_free_at_once(test: TestDb) {
     given(&test, vec![]).await;
     let held = lease(&test.db, "a", MINUTE).await.unwrap();
-    release(&test.db, &held).await.unwrap();
+    release(&test.db, held).await.unwrap();
     assert!(lease(&test.db, "b", MINUTE).await.is_some());
 }
 
@@ -127,6 +127,6 @@ async fn a_stale_owner_releases_nothing(test: TestDb) {
     let stale = lease(&test.db, "a", MINUTE).await.unwrap();
     expire(&test).await;
     lease(&test.db, "b", MINUTE).await.unwrap();
-    release(&test.db, &stale).await.unwrap();
+    release(&test.db, stale).await.unwrap();
     assert!(lease(&test.db, "c", MINUTE).await.is_none());
 }

@@ -7,3 +7,4 @@ mod claim;
 mod fixture;
 mod go_tables;
 mod lease;
+mod slots;

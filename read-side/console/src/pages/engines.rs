@@ -1,7 +1,7 @@
-//! Engines, stages, leases, instances, and how far each group is in each partition.
+//! Engines, stages, dispatchers, instances, and how far each group is in each partition.
 
 use esteira_bus::{Group, GroupMember, LogError, PartitionLag};
-use esteira_outbox::{Holder, holders};
+use esteira_outbox::{DispatcherNow, SLOTS};
 use esteira_sql::Db;
 use esteira_telemetry::{StageReport, State};
 use maud::{Markup, html};
@@ -12,11 +12,11 @@ use crate::{Desk, layout, show};
 
 pub(super) async fn page(on: On, by: By) -> Markup {
     let desk = &on.0;
-    let (mut checks, log, views, leases) = tokio::join!(
+    let (mut checks, log, views, dispatchers) = tokio::join!(
         checkup::of_store(desk.db(), &desk.console.schemas),
         checkup::of_log(desk.log(), desk.topics(), &desk.console.groups),
         checkup::of_views(desk.views()),
-        leases(desk.db()),
+        dispatchers(desk.db()),
     );
     checks.extend(log);
     checks.extend(views);
@@ -34,7 +34,11 @@ pub(super) async fn page(on: On, by: By) -> Markup {
                 h2 id="stages" { "Stages of this process" }
                 (stages(&desk.console.health.snapshot()))
             }
-            section aria-labelledby="leases" { h2 id="leases" { "Leases" } (self::held(&leases)) (pool(desk.db())) }
+            section aria-labelledby="dispatchers" {
+                h2 id="dispatchers" { "Dispatchers" }
+                (at_work(&dispatchers))
+                (pool(desk.db()))
+            }
             section aria-labelledby="groups" {
                 h2 id="groups" { "Consumer groups" }
                 @for (group, lags, members) in &groups {
@@ -47,8 +51,8 @@ pub(super) async fn page(on: On, by: By) -> Markup {
     )
 }
 
-async fn leases(db: &Db) -> Result<Vec<Holder>, sqlx::Error> {
-    holders(&mut db.read().await?.conn()).await
+async fn dispatchers(db: &Db) -> Result<Vec<DispatcherNow>, sqlx::Error> {
+    esteira_outbox::dispatchers(&mut db.read().await?.conn()).await
 }
 
 async fn lag(desk: &Desk, group: &Group) -> Result<Vec<PartitionLag>, String> {
@@ -85,21 +89,20 @@ fn stages(stages: &[StageReport]) -> Markup {
     }
 }
 
-fn held(leases: &Result<Vec<Holder>, sqlx::Error>) -> Markup {
+fn at_work(dispatchers: &Result<Vec<DispatcherNow>, sqlx::Error>) -> Markup {
     html! {
-        @match leases {
+        @match dispatchers {
             Err(error) => p.why { (error) },
-            Ok(leases) if leases.is_empty() => p.quiet { "None was ever taken." },
-            Ok(leases) => div.scroll {
+            Ok(dispatchers) if dispatchers.is_empty() => p.why { "No dispatcher is at work." },
+            Ok(dispatchers) => div.scroll {
                 table.compact {
-                    thead { tr { th scope="col" { "Lease" } th scope="col" { "Owner" } th.number scope="col" { "Token" } th scope="col" { "Ends" } } }
+                    thead { tr { th scope="col" { "Dispatcher" } th.number scope="col" { "Slots of " (SLOTS) } th scope="col" { "Lease ends" } } }
                     tbody {
-                        @for lease in leases {
+                        @for it in dispatchers {
                             tr {
-                                th scope="row" { (lease.name) }
-                                td { code { (lease.owner) } }
-                                td.number { (lease.token) }
-                                td { @if lease.remaining > 0 { "in " (show::age(chrono::TimeDelta::milliseconds(lease.remaining))) } @else { span.tag.state-open { "free" } } }
+                                th scope="row" { code { (it.owner) } }
+                                td.number { (it.slots) }
+                                td { "in " (show::age(chrono::TimeDelta::milliseconds(it.remaining))) }
                             }
                         }
                     }

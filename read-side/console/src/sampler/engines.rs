@@ -7,7 +7,7 @@ use chrono::Utc;
 use esteira_bus::dlq::SetAside;
 use esteira_bus::{Group, LogError};
 use esteira_events::{EventType, Topics};
-use esteira_outbox::{appended, backlog, holders, newest, oldest_refused};
+use esteira_outbox::{appended, backlog, dispatchers, newest, oldest_refused};
 use esteira_views::{ORDERS, PRODUCTS, USERS, ViewsError};
 
 use super::flow::{Meter, per_second};
@@ -106,7 +106,7 @@ async fn outbox(
         waiting,
         oldest: oldest.map(esteira_sql::Timestamp::to_utc),
         refused: oldest_refused(&mut reader.conn(), COUNTED, REFUSED).await?,
-        leases: holders(&mut reader.conn()).await?,
+        dispatchers: dispatchers(&mut reader.conn()).await?,
     })
 }
 

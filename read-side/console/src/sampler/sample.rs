@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use esteira_bus::dlq::SetAside;
-use esteira_outbox::{Holder, Stuck};
+use esteira_outbox::{DispatcherNow, SLOTS, Stuck};
 use esteira_telemetry::StageReport;
 
 use super::flow::Flow;
@@ -35,7 +35,15 @@ pub(crate) struct OutboxNow {
     pub(crate) oldest: Option<DateTime<Utc>>,
     /// The oldest rows that the log has refused.
     pub(crate) refused: Vec<Stuck>,
-    pub(crate) leases: Vec<Holder>,
+    /// Those that are alive.
+    pub(crate) dispatchers: Vec<DispatcherNow>,
+}
+
+impl OutboxNow {
+    /// Slots whose events nobody publishes.
+    pub(crate) fn nobodys_slots(&self) -> i64 {
+        i64::from(SLOTS) - self.dispatchers.iter().map(|dispatcher| dispatcher.slots).sum::<i64>()
+    }
 }
 
 #[derive(Clone, Debug)]

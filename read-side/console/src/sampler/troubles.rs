@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use esteira_bus::dlq::Awaits;
-use esteira_outbox::Stuck;
+use esteira_outbox::{SLOTS, Stuck};
 use esteira_telemetry::{StageReport, State};
 
 use super::sample::{COUNTED, GroupNow, OutboxNow, REFUSED, Sample, Trouble};
@@ -54,10 +54,11 @@ fn of_outbox(now: DateTime<Utc>, outbox: &OutboxNow) -> Vec<Trouble> {
         });
     }
     let waits = outbox.oldest.map(|oldest| now - oldest).filter(|age| *age > PATIENT);
-    if waits.is_some() && !outbox.leases.iter().any(|lease| lease.remaining > 0) {
+    let nobodys = outbox.nobodys_slots();
+    if waits.is_some() && nobodys > 0 {
         troubles.push(Trouble {
             what: "Events wait to be published".to_owned(),
-            why: "no dispatcher has the lease".to_owned(),
+            why: format!("no dispatcher has {nobodys} of the {SLOTS} slots"),
             age: waits,
             page: "/engines",
         });

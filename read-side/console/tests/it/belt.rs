@@ -38,7 +38,7 @@ async fn until(stream: &mut BodyDataStream, told: impl Fn(&str) -> bool) {
 async fn the_belt_shows_what_waits_and_why() {
     let fixture = Fixture::new().await;
     let calm = fixture.get("/").await;
-    calm.shows("Nothing.").shows("Nobody has the lease.").shows("0 to publish, 0 to apply.");
+    calm.shows("Nothing.").shows("No dispatcher is at work.").shows("0 to publish, 0 to apply.");
     let value = user(EventType::UserCreated, 1, 1, "Ana");
     fixture.stored(EventType::UserCreated, 1, 1, &value).await;
     fixture.execute("update outbox set attempts = 3, last_error = 'too <large>', created_at = '2026-11-22T12:00:00.000Z'").await;
@@ -49,7 +49,7 @@ async fn the_belt_shows_what_waits_and_why() {
         "too &lt;large&gt;",
         "it &lt;broke&gt;",
         "query-consumer has given up 1",
-        "no dispatcher has the lease",
+        "no dispatcher has 16 of the 16 slots",
         "1 to publish",
     ];
     until(&mut stream, |seen| told.iter().all(|text| seen.contains(text))).await;

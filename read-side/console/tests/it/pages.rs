@@ -207,14 +207,13 @@ async fn a_refused_row_is_retried_or_skipped() {
 }
 
 #[tokio::test]
-async fn engines_stages_leases_and_lag_are_told() {
+async fn engines_stages_dispatchers_and_lag_are_told() {
     let fixture = Fixture::new().await;
-    fixture.health.stage("dispatcher").paused("another <instance> has the lease");
-    esteira_outbox::acquire(&fixture.db, "dispatcher", "host-1", std::time::Duration::from_mins(1))
-        .await
-        .unwrap();
+    fixture.health.stage("dispatcher").paused("the <log> is away");
+    let mut lease = esteira_outbox::Lease::new("host-1", std::time::Duration::from_mins(1));
+    esteira_outbox::balance(&fixture.db, &mut lease).await.unwrap();
     let page = fixture.get("/engines").await;
-    page.shows("SQLite").shows("28 of 28 present").shows("another &lt;instance&gt; has the lease");
+    page.shows("SQLite").shows("28 of 28 present").shows("the &lt;log&gt; is away");
     page.shows("host-1")
         .shows("in 59 s")
         .shows("to the write store: writer 0 in use")

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use esteira_bus::dlq::Awaits;
+use esteira_outbox::SLOTS;
 use esteira_telemetry::{StageReport, State as StageState};
 use maud::{Markup, html};
 
@@ -77,16 +78,17 @@ pub(super) fn outbox(sample: &Sample) -> Markup {
 
 pub(super) fn dispatcher(sample: &Sample) -> Markup {
     let stages = stages_named(sample, "dispatcher");
-    let held = sample.outbox.iter().flat_map(|outbox| &outbox.leases).find(|lease| lease.remaining > 0);
     let flow = sample.log.as_ref().ok().map(|log| (&log.published, "published"));
     let mut mood = Mood::of_stages(&stages);
-    if sample.outbox.is_ok() && held.is_none() {
+    if sample.outbox.as_ref().is_ok_and(|outbox| outbox.nobodys_slots() > 0) {
         mood = mood.worse(Mood::Bad);
     }
     let body = html! {
-        @match held {
-            Some(lease) => (facts(&[("Lease", html! { code title=(lease.owner) { (short(&lease.owner)) } })])),
-            None => p.why { "Nobody has the lease." },
+        @if let Ok(outbox) = &sample.outbox {
+            @if outbox.dispatchers.is_empty() { p.why { "No dispatcher is at work." } }
+            @for it in &outbox.dispatchers {
+                (facts(&[("Slots", html! { (it.slots) " of " (SLOTS) ": " code title=(it.owner) { (short(&it.owner)) } })]))
+            }
         }
         (own_stages(&stages))
     };
