@@ -28,6 +28,25 @@ choose_json_reader() {
     fi
 }
 
+# Sets BEARER, the token that is sent, and TOKEN_FROM, the variable that has it or names its file, as the platform reads them.
+choose_token() {
+    local tokens=${ESTEIRA_COMMAND_TOKEN:-} file LC_ALL=C
+    BEARER='' TOKEN_FROM=ESTEIRA_COMMAND_TOKEN
+    [[ $tokens == *[![:space:]]* ]] || tokens=''
+    read -r file <<<"${ESTEIRA_COMMAND_TOKEN_FILE:-}"
+    if [[ -n $file ]]; then
+        [[ -z $tokens ]] || fail "ESTEIRA_COMMAND_TOKEN and ESTEIRA_COMMAND_TOKEN_FILE are both given; allowed is one of them"
+        TOKEN_FROM=ESTEIRA_COMMAND_TOKEN_FILE
+        tokens=$(cat -- "$file" 2>&1) || fail "$TOKEN_FROM names $file, which cannot be read: $tokens"
+    elif [[ -z $tokens ]]; then
+        return 0
+    fi
+    BEARER=$(printf '%s\n' "$tokens" | tr , '\n' | awk '{ gsub(/^[[:space:]]+|[[:space:]]+$/, "") } length && !found++')
+    [[ -n $BEARER ]] || fail "$TOKEN_FROM has no token"
+    [[ $BEARER =~ ^[[:graph:]]+$ ]] ||
+        fail "$TOKEN_FROM: its first token is not allowed; allowed: visible ASCII characters without commas; commas or line breaks between tokens"
+}
+
 # shell_words WORD…: the words as they are typed, quoted where they must be.
 shell_words() {
     local word line=''
@@ -36,6 +55,12 @@ shell_words() {
         line+=" $word"
     done
     printf '%s' "${line# }"
+}
+
+# authorization URL: the header that the commands want, for no queries. Curl reads it, as arguments are there for all to see.
+authorization() {
+    # shellcheck disable=SC2154 # query is the demo's
+    if [[ -n $BEARER && $1 != "$query/q/"* ]]; then printf 'authorization: Bearer %s\n' "$BEARER"; fi
 }
 
 # call METHOD URL [HEADER…] [BODY]: a BODY begins with {. Sets STATUS, HEADERS, BODY and TOKEN; prints nothing.
@@ -52,13 +77,21 @@ call() {
             COMMAND+=(-H "$argument")
         fi
     done
-    answer=$("${COMMAND[@]}" --silent --show-error --max-time 30 --dump-header - 2>&1) || fail "no answer from $url: $answer"
+    answer=$(authorization "$url" | "${COMMAND[@]}" --header @- --silent --show-error --max-time 30 --dump-header - 2>&1) ||
+        fail "no answer from $url: $answer"
     answer=${answer//$'\r'/}
     HEADERS=${answer%%$'\n\n'*}
     BODY=${answer#*$'\n\n'}
     STATUS=$(awk '{print $2; exit}' <<<"$HEADERS")
+    [[ $STATUS != 401 ]] || fail "$url $(why_401). The answer was $STATUS $BODY"
     # shellcheck disable=SC2034 # for the story
     TOKEN=$(header x-consistency-token)
+}
+
+why_401() {
+    if [[ -n $BEARER ]]; then printf 'refuses the token of %s' "$TOKEN_FROM"; else
+        printf 'wants a token: set ESTEIRA_COMMAND_TOKEN or ESTEIRA_COMMAND_TOKEN_FILE, as for the platform'
+    fi
 }
 
 header() { awk -v name="$1:" 'tolower($1) == name { sub(/^[^ ]* /, ""); print }' <<<"$HEADERS"; }
@@ -66,6 +99,7 @@ header() { awk -v name="$1:" 'tolower($1) == name { sub(/^[^ ]* /, ""); print }'
 # request, like call: also prints the command and the shortened answer.
 request() {
     call "$@"
+    [[ -z $(authorization "$2") ]] || COMMAND+=(-H 'authorization: Bearer …')
     printf '%s$ %s%s\n' "$BLUE" "$(shell_words "${COMMAND[@]}")" "$PLAIN"
     show_answer
 }

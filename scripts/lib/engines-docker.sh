@@ -11,7 +11,7 @@ compose() {
 # engine names → service names, one a line
 services() { printf '%s\n' "${@/#mongo/mongodb}"; }
 
-# docker/.env from its example, with a random value for each empty password.
+# docker/.env from its example, with a random value for each empty password and token.
 docker_settings() {
     local file=$ROOT/docker/.env line
     if [[ ! -e $file ]]; then
@@ -22,7 +22,7 @@ docker_settings() {
                 printf '%s\n' "$line"
             done <"$ROOT/docker/.env.example" >"$file"
         )
-        warn "made docker/.env with random passwords"
+        warn "made docker/.env with random passwords and tokens"
     fi
 }
 

@@ -1,7 +1,15 @@
 # shellcheck shell=bash
-# Esteira as processes, for the end-to-end steps of scripts/test. Each step runs in a shell of its own.
+# Esteira as processes, for the end-to-end steps of scripts/test, each in a shell of its own, and for the checks.
 
 declare -A PROCESSES=()
+
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# 128 bits: a password, a token, a trace's id.
+random_hex() { od -An -v -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # free_ports COUNT: ports that nobody listens on, below those that the kernel hands out itself.
 free_ports() {
@@ -17,13 +25,27 @@ free_ports() {
     done
 }
 
+# choose_ports: sets PORTS (users, products, orders, queries, console), and LISTEN, the settings of a process on them.
+choose_ports() {
+    mapfile -t PORTS < <(free_ports 5)
+    LISTEN=(ESTEIRA_USERS_PORT="${PORTS[0]}" ESTEIRA_PRODUCTS_PORT="${PORTS[1]}" ESTEIRA_ORDERS_PORT="${PORTS[2]}"
+        ESTEIRA_QUERY_PORT="${PORTS[3]}" ESTEIRA_CONSOLE_PORT="${PORTS[4]}")
+}
+
+# start_platform NAME […], as start_esteira: every role in one process, on the PORTS of choose_ports; waits until it is ready.
+start_platform() {
+    start_esteira "$1" "${LISTEN[@]}" "${@:2}"
+    ready "$1" "${PORTS[3]}"
+}
+
 # start_esteira NAME [VARIABLE=VALUE…] [-- ARGUMENT…]: with no setting but those, in an empty directory.
 start_esteira() {
     local name=$1 variable settings=()
     shift
     for variable in $(compgen -e); do
         case $variable in
-        ESTEIRA_* | MYSQL_DSN | KAFKA_BROKERS | MONGO_URI | OUTBOX_POLL_INTERVAL | ENV | SERVICE_NAME | PORT | PRICE_POLICY)
+        ESTEIRA_* | MYSQL_DSN | KAFKA_BROKERS | MONGO_URI | OUTBOX_POLL_INTERVAL | ENV | SERVICE_NAME | PORT | PRICE_POLICY | \
+            SSL_CERT_FILE | SSL_CERT_DIR)
             settings+=(-u "$variable")
             ;;
         esac
@@ -85,13 +107,18 @@ kill_processes() {
         printf 'the end of the log of %s:\n' "$name"
         tail -n 15 "$WORK/$name.log"
         kill -KILL "${PROCESSES[$name]}" 2>/dev/null || true
+        wait "${PROCESSES[$name]}" 2>/dev/null || true
     done
 }
 
-# demo USERS PRODUCTS ORDERS QUERY: the story told to these ports; all of it is shown only if it fails.
+json_at() { python3 "$ROOT/scripts/lib/json-at.py" "$1" <<<"$2"; }
+
+# demo USERS PRODUCTS ORDERS QUERY [VARIABLE=VALUE…]: the story told to these ports, with no token but one of these
+# variables; all of it is shown only if it fails.
 demo() {
     local url=http://127.0.0.1
-    if "$ROOT/scripts/demo" --users "$url:$1" --products "$url:$2" --orders "$url:$3" --query "$url:$4" >"$WORK/demo.log"; then
+    if env -u ESTEIRA_COMMAND_TOKEN -u ESTEIRA_COMMAND_TOKEN_FILE "${@:5}" "$ROOT/scripts/demo" \
+        --users "$url:$1" --products "$url:$2" --orders "$url:$3" --query "$url:$4" >"$WORK/demo.log"; then
         tail -n 1 "$WORK/demo.log"
     else
         cat "$WORK/demo.log"
