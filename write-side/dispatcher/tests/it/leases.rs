@@ -45,8 +45,21 @@ async fn two_dispatchers_share_the_slots_and_send_nothing_twice(test: TestDb) {
     for round in 10..20 {
         fixture.given((1..=10).map(|n| created(round * 10 + n)).collect()).await;
     }
+    // Go's rows tell only in their values whose they are.
+    for order in 1..=32 {
+        let value = format!(
+            r#"{{"event_id": "go-{order}", "occurred_at": "2026-11-22T12:43:01Z", "order_id": {order}, "reason": "why"}}"#
+        );
+        fixture
+            .test
+            .execute(&format!(
+                "insert into outbox (event_type, payload) values ('order.canceled', '{value}')"
+            ))
+            .await;
+    }
     fixture.until_left(&[]).await;
     assert_eq!(fixture.records(EventType::UserCreated).await.len(), 200);
+    assert_eq!(fixture.records(EventType::OrderCanceled).await.len(), 32);
     for dispatcher in dispatchers {
         dispatcher.stop().await;
     }
