@@ -36,7 +36,6 @@ struct Round {
     done: Vec<String>,
     /// When the events occurred that views show now.
     shown: Vec<(AggregateKind, Timestamp)>,
-    spans: BatchSpans,
 }
 
 impl Projector {
@@ -67,7 +66,7 @@ impl Projector {
     async fn round(&self, pending: &mut Pending) -> Result<Vec<Incoming>, ViewsError> {
         let started = SystemTime::now();
         others(enrich::enrich(self.views.as_ref(), pending).await)?;
-        let mut round = self.fold_and_write(pending, started).await?;
+        let (round, spans) = self.fold_and_write(pending, started).await?;
         self.park(&round.left).await?;
         others(facets::follow(self.views.as_ref(), &round.written).await)?;
         others(facets::products::fill(self.views.as_ref(), pending, &round.written).await)?;
@@ -77,14 +76,18 @@ impl Projector {
         self.forget(&round.done).await?;
         self.seen.send_modify(|writes| *writes += 1);
         measure(&round.shown);
-        std::mem::take(&mut round.spans).end();
+        spans.end();
         let woken = self.woken(&round).await?;
         let mut next = round.stale;
         next.extend(woken);
         Ok(next)
     }
 
-    async fn fold_and_write(&self, pending: &Pending, started: SystemTime) -> Result<Round, ViewsError> {
+    async fn fold_and_write(
+        &self,
+        pending: &Pending,
+        started: SystemTime,
+    ) -> Result<(Round, BatchSpans), ViewsError> {
         let before = store::load_for(self.views.as_ref(), pending).await?;
         let mut written = before.clone();
         let mut folded = Vec::with_capacity(pending.len());
@@ -113,7 +116,7 @@ impl Projector {
         let passed = folded.iter().filter(|(key, ..)| !stale.contains(key));
         let passed = passed.flat_map(|(_, events, verdicts)| events.iter().zip(verdicts));
         let spans = self.spans(started, passed);
-        Ok(Round { spans, ..sort_out(folded, &stale, written, created) })
+        Ok((sort_out(folded, &stale, written, created), spans))
     }
 
     /// Parks early events durably, and failed ones with their next attempt; the last failure is a dead letter. One that came
@@ -266,9 +269,7 @@ fn sort_out(
     written: BTreeMap<Key, Current>,
     created: BTreeSet<Key>,
 ) -> Round {
-    let (stale_events, left, done, shown) = (vec![], vec![], vec![], vec![]);
-    let spans = BatchSpans::default();
-    let mut round = Round { written, created, stale: stale_events, left, done, shown, spans };
+    let mut round = Round { written, created, stale: vec![], left: vec![], done: vec![], shown: vec![] };
     for (key, events, verdicts) in folded {
         if stale.contains(&key) {
             round.stale.extend(events);

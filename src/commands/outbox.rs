@@ -23,8 +23,8 @@ pub enum Outbox {
         #[command(flatten)]
         output: Output,
     },
-    #[command(after_help = "Examples:\n  esteira outbox skip 17 --reason 'larger than the topic takes'")]
     /// Give rows up: an event that changes nothing is published in their place
+    #[command(after_help = "Examples:\n  esteira outbox skip 17 --reason 'larger than the topic takes'")]
     Skip {
         /// The rows' ids
         #[arg(required = true)]

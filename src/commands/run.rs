@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use esteira_config::Settings;
-use esteira_telemetry::{ExportSettings, Tracing};
+use esteira_telemetry::ExportSettings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use uuid::Uuid;
 
@@ -16,7 +16,9 @@ pub async fn run(settings: Settings, roles: &[Role], output: Output) -> anyhow::
     tracing::info!(env = %settings.env, roles = names.join(","), "starting");
     let signals = Signals::install()?;
     esteira_telemetry::metrics::install()?;
-    esteira_telemetry::install_tracing(tracing_of(&settings, roles))?;
+    if let Some(tracing) = tracing_of(&settings, roles) {
+        esteira_telemetry::install_tracing(tracing)?;
+    }
     let outcome = until_stopped(settings, roles, signals, output).await;
     esteira_telemetry::flush_traces().await;
     outcome
@@ -46,19 +48,19 @@ async fn until_stopped(
     }
 }
 
-fn tracing_of(settings: &Settings, roles: &[Role]) -> Tracing {
+fn tracing_of(settings: &Settings, roles: &[Role]) -> Option<ExportSettings> {
     let service = match roles {
         [role] => role.name(),
         _ => "esteira",
     };
-    let export = settings.otlp_endpoint.as_ref().map(|endpoint| ExportSettings {
+    settings.otlp_endpoint.as_ref().map(|endpoint| ExportSettings {
         url: endpoint.traces(),
         service_name: settings.service_name.clone().unwrap_or_else(|| service.to_owned()),
         service_version: env!("CARGO_PKG_VERSION"),
         instance: Uuid::new_v4().to_string(),
         environment: settings.env.clone(),
-    });
-    Tracing { ratio: settings.trace_sample, export }
+        ratio: settings.trace_sample,
+    })
 }
 
 async fn start(settings: Settings, roles: &[Role]) -> anyhow::Result<Platform> {

@@ -6,11 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use esteira_bus::kafka::Refusal;
+use esteira_bus::kafka::{Refusal, SecurityProtocol};
 use esteira_bus::{EmbeddedLog, KafkaConfig, KafkaLog, Log, LogError};
-use esteira_config::{
-    KafkaSecurity, MysqlAddress, MysqlDsn, MysqlTls, SaslMechanism, SecurityProtocol, Settings,
-};
+use esteira_config::{KafkaSecurity, MysqlAddress, MysqlDsn, MysqlTls, SaslMechanism, Settings};
 use esteira_console::{Check, checkup};
 use esteira_events::Topics;
 use esteira_sql::{Db, Fault, MySqlSettings, fault};
@@ -287,12 +285,13 @@ fn kafka_setting_to_look_at(refusal: Option<Refusal>, error: &LogError) -> &'sta
 /// What the Kafka adapter needs to know of the settings.
 pub fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaConfig> {
     let security = settings.kafka_security()?;
-    check_build(&security)?;
+    let protocol = security.protocol.as_str().parse()?;
+    check_build(&security, protocol)?;
     let mut config = KafkaConfig::new(brokers);
     let name = settings.service_name.as_deref().unwrap_or("esteira");
     config.client_id = format!("{name}-{}", std::process::id());
     config.message_timeout = MESSAGE_TIMEOUT;
-    config.security_protocol = security.protocol.as_str().parse()?;
+    config.security_protocol = protocol;
     config.ca_file = security.ca_file;
     if let Some(sasl) = security.sasl {
         config.sasl_mechanism = Some(sasl.mechanism.as_str().to_owned());
@@ -303,10 +302,9 @@ pub fn kafka_config(settings: &Settings, brokers: &str) -> anyhow::Result<KafkaC
 }
 
 /// Without OpenSSL librdkafka has neither TLS nor SCRAM.
-fn check_build(security: &KafkaSecurity) -> anyhow::Result<()> {
-    let encrypted = matches!(security.protocol, SecurityProtocol::Ssl | SecurityProtocol::SaslSsl);
+fn check_build(security: &KafkaSecurity, protocol: SecurityProtocol) -> anyhow::Result<()> {
     let setting = match security.sasl.as_ref().map(|sasl| sasl.mechanism) {
-        _ if encrypted => format!("ESTEIRA_KAFKA_SECURITY_PROTOCOL={}", security.protocol.as_str()),
+        _ if protocol.is_encrypted() => format!("ESTEIRA_KAFKA_SECURITY_PROTOCOL={}", protocol.as_str()),
         Some(mechanism @ (SaslMechanism::ScramSha256 | SaslMechanism::ScramSha512)) => {
             format!("ESTEIRA_KAFKA_SASL_MECHANISM={}", mechanism.as_str())
         }

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use esteira_sql::{Conn, Db, Timestamp, on};
-use esteira_telemetry::TraceContext;
 use uuid::Uuid;
 
 use crate::idempotency::{self, Kept, KeptAnswers};
@@ -194,8 +193,7 @@ fn replay<S: Service>(answer: &str, cause: Cause) -> CommandResult<S> {
         Ok(Kept::Done(outcome)) => Ok(Answer::Replayed(outcome)),
         Ok(Kept::Rejected(rejection)) => Err(CommandError::Rejected(rejection)),
         Err(error) => {
-            let trace_id = cause.trace.map(TraceContext::log_id);
-            tracing::error!(%error, trace_id, "a kept answer cannot be read");
+            tracing::error!(%error, trace_id = cause.trace_id(), "a kept answer cannot be read");
             Err(CommandError::Internal)
         }
     }

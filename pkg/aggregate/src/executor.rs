@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use esteira_sql::{Db, Fault, fault};
 use esteira_telemetry::metrics::{COMMAND_BATCH, COMMAND_BATCH_DURATION, COMMAND_QUEUE, COMMANDS};
-use esteira_telemetry::{BatchSpans, Span, SpanKind, Stage, State, TraceContext, TraceId};
+use esteira_telemetry::{BatchSpans, Span, Stage, State};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tracing::field::DisplayValue;
 use uuid::Uuid;
 
 use crate::batch::{self, BatchError, CommandResult};
 use crate::service::{Answer, CommandError, Input, Service, WriteError};
+use crate::spans;
 
 /// How often a lone command is redone after a deadlock, a lock timeout or a stale row.
 const ATTEMPTS: u32 = 8;
@@ -49,8 +49,8 @@ struct Pending<S: Service> {
 impl<S: Service> Pending<S> {
     fn new(input: Input<S::Command>) -> (Self, oneshot::Receiver<CommandResult<S>>) {
         let (reply, answer) = oneshot::channel();
-        let span = input.cause.trace.and_then(|trace| Span::child(trace, SpanKind::Internal, S::NAME));
-        (Self { input, reply, span: span.map(Box::new) }, answer)
+        let span = spans::begin::<S>(&input.cause).map(Box::new);
+        (Self { input, reply, span }, answer)
     }
 }
 
@@ -90,7 +90,7 @@ impl<S: Service> Submitter<S> {
     }
 }
 
-fn outcome<S: Service>(result: &CommandResult<S>) -> &'static str {
+pub(crate) fn outcome<S: Service>(result: &CommandResult<S>) -> &'static str {
     match result {
         Ok(Answer::Done(_)) => "done",
         Ok(Answer::Replayed(_)) => "replayed",
@@ -102,16 +102,6 @@ fn outcome<S: Service>(result: &CommandResult<S>) -> &'static str {
         Err(CommandError::Contended) => "contended",
         Err(CommandError::Unavailable) => "unavailable",
         Err(CommandError::Internal) => "internal",
-    }
-}
-
-fn describe<S: Service>(span: &mut Span, answer: &CommandResult<S>) {
-    span.name("command");
-    span.set("esteira.outcome", outcome::<S>(answer));
-    if let Err(error @ (CommandError::Unavailable | CommandError::Internal | CommandError::Contended)) =
-        answer
-    {
-        span.fail(error.to_string());
     }
 }
 
@@ -236,7 +226,7 @@ impl<S: Service> Worker<S> {
         // A caller that went away was told nothing, and will ask again if it still wants the command.
         pending.retain(|pending| !pending.reply.is_closed());
         let spans = pending.iter_mut().map(|pending| pending.span.take().map(|span| *span));
-        let mut spans = BatchSpans::around("transaction", S::NAME, spans);
+        let spans = BatchSpans::around("transaction", S::NAME, spans);
         let inputs: Vec<&Input<S::Command>> = pending.iter().map(|pending| &pending.input).collect();
         let started = Instant::now();
         let answers = match self.together(&inputs).await {
@@ -248,12 +238,7 @@ impl<S: Service> Worker<S> {
         if answers.iter().any(|answer| matches!(answer, Ok(Answer::Done(_)))) {
             self.committed.notify_one();
         }
-        for (index, answer) in answers.iter().enumerate() {
-            if let Some(span) = spans.part(index) {
-                describe::<S>(span, answer);
-            }
-        }
-        spans.end();
+        spans::end::<S>(spans, &answers);
         for (pending, answer) in pending.into_iter().zip(answers) {
             // A caller that went away needs no answer.
             let _ = pending.reply.send(answer);
@@ -320,12 +305,16 @@ impl<S: Service> Worker<S> {
                     return Some(Err(taken.map_or(CommandError::Internal, CommandError::Rejected)));
                 }
                 Err(error) => {
-                    tracing::error!(%error, service = S::NAME, trace_id = trace_id(input), "command failed");
+                    tracing::error!(%error, service = S::NAME, trace_id = input.cause.trace_id(), "command failed");
                     return Some(Err(CommandError::Internal));
                 }
             }
         }
-        tracing::warn!(service = S::NAME, trace_id = trace_id(input), "command gave up on a contended row");
+        tracing::warn!(
+            service = S::NAME,
+            trace_id = input.cause.trace_id(),
+            "command gave up on a contended row"
+        );
         Some(Err(CommandError::Contended))
     }
 
@@ -365,10 +354,6 @@ impl<S: Service> Worker<S> {
         self.stage.paused("the write store is not available");
         (0..count).map(|_| Err(CommandError::Unavailable)).collect()
     }
-}
-
-fn trace_id<C>(input: &Input<C>) -> Option<DisplayValue<TraceId>> {
-    input.cause.trace.map(TraceContext::log_id)
 }
 
 /// Ends a pause when the store answers again: commands may be kept away from a service that is not ready.

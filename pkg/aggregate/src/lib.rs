@@ -11,6 +11,7 @@ mod inbox;
 mod purge;
 mod schema;
 mod service;
+mod spans;
 
 pub use aggregates::{Aggregate, Aggregates, Changed, Receipt, Slot, Snapshot};
 pub use executor::{Executor, ExecutorSettings, Submitter};

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use esteira_outbox::NewEvent;
 use esteira_sql::{Conn, Timestamp};
-use esteira_telemetry::TraceContext;
+use esteira_telemetry::{TraceContext, TraceId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::field::DisplayValue;
 
 use crate::idempotency::IdempotencyKey;
 
@@ -63,6 +64,13 @@ pub trait Service: Send + Sync + 'static {
 pub struct Cause {
     /// Where it stands in its trace.
     pub trace: Option<TraceContext>,
+}
+
+impl Cause {
+    /// As log lines have it.
+    pub(crate) fn trace_id(self) -> Option<DisplayValue<TraceId>> {
+        self.trace.map(TraceContext::log_id)
+    }
 }
 
 /// How a repeated input is recognized.

@@ -6,12 +6,14 @@ mod telling;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use opentelemetry::trace::{SpanKind, TraceId};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanProcessor};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingDecision, ShouldSample, SpanData, SpanProcessor,
+};
 
-use crate::trace_context;
 use client::Client;
 use telling::Telling;
 
@@ -24,15 +26,7 @@ const FLUSH: Duration = Duration::from_secs(3);
 
 static INSTALLED: OnceLock<Export> = OnceLock::new();
 
-/// Which traces are recorded, and where they go.
-#[derive(Clone, Debug)]
-pub struct Tracing {
-    /// How many of the traces that begin here are sampled, from 0 to 1.
-    pub ratio: f64,
-    pub export: Option<ExportSettings>,
-}
-
-/// Where spans go, and what they say of this process.
+/// Where spans go, what they say of this process, and how many there are.
 #[derive(Clone, Debug)]
 pub struct ExportSettings {
     /// Where spans are posted to: `http://host:4318/v1/traces`.
@@ -43,6 +37,8 @@ pub struct ExportSettings {
     pub instance: String,
     /// `production`, …
     pub environment: String,
+    /// How many of the traces that begin here are recorded, from 0 to 1; the others follow their `traceparent`.
+    pub ratio: f64,
 }
 
 /// Why spans cannot be exported.
@@ -60,9 +56,16 @@ pub enum TracingError {
 pub(crate) struct Export {
     processor: BatchSpanProcessor,
     scope: InstrumentationScope,
+    sampler: Sampler,
 }
 
 impl Export {
+    /// Whether a trace that begins here is recorded.
+    pub(crate) fn samples(&self, trace_id: TraceId) -> bool {
+        let decision = self.sampler.should_sample(None, trace_id, "", &SpanKind::Internal, &[], &[]).decision;
+        decision == SamplingDecision::RecordAndSample
+    }
+
     /// Hands a span over; never waits.
     pub(crate) fn take(&self, span: SpanData) {
         self.processor.on_end(span);
@@ -77,14 +80,12 @@ pub(crate) fn installed() -> Option<&'static Export> {
     INSTALLED.get()
 }
 
-/// Begins to record traces, for the rest of the process. Must be called in its Tokio runtime, in which the collector is
+/// Begins to export spans, for the rest of the process. Must be called in its Tokio runtime, in which the collector is
 /// talked to.
 ///
 /// # Errors
 /// If the exporter cannot be made, or this was called before. A collector that is away is no error.
-pub fn install(tracing: Tracing) -> Result<(), TracingError> {
-    trace_context::sample(tracing.ratio);
-    let Some(settings) = tracing.export else { return Ok(()) };
+pub fn install(settings: ExportSettings) -> Result<(), TracingError> {
     let url = settings.url;
     let exporter = SpanExporter::builder()
         .with_http()
@@ -107,7 +108,8 @@ pub fn install(tracing: Tracing) -> Result<(), TracingError> {
             .build(),
     );
     let scope = InstrumentationScope::builder("esteira").with_version(settings.service_version).build();
-    INSTALLED.set(Export { processor, scope }).map_err(|_| TracingError::Twice)
+    let sampler = Sampler::TraceIdRatioBased(settings.ratio);
+    INSTALLED.set(Export { processor, scope, sampler }).map_err(|_| TracingError::Twice)
 }
 
 /// Exports what waits, for a few seconds at most; spans that end later are lost.

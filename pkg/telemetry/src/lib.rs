@@ -7,9 +7,7 @@ pub mod metrics;
 mod spans;
 mod trace_context;
 
-pub use export::{
-    ExportSettings, Tracing, TracingError, install as install_tracing, shutdown as flush_traces,
-};
+pub use export::{ExportSettings, TracingError, install as install_tracing, shutdown as flush_traces};
 pub use health::{Health, Stage, StageReport, State};
 pub use logs::{DEFAULT_FILTER, Format, LogError, init};
 pub use spans::{BatchSpans, Span, SpanKind, is_on as traces_are_exported};

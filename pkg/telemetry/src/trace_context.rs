@@ -1,13 +1,12 @@
 //! W3C trace context: which trace a request or an event belongs to.
 
 use std::fmt;
-use std::sync::OnceLock;
 
-use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceFlags, TraceId, TraceState};
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, ShouldSample};
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use tracing::field::DisplayValue;
 
-use crate::spans;
+use crate::export;
 
 /// A place in a trace: what a `traceparent` says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,7 +18,6 @@ pub struct TraceContext {
 
 /// The flags that are known: sampled, and that the trace's id is random.
 const KNOWN_FLAGS: u8 = 0b11;
-static SAMPLER: OnceLock<Sampler> = OnceLock::new();
 
 tokio::task_local! {
     static CURRENT: TraceContext;
@@ -50,9 +48,7 @@ impl TraceContext {
     /// The beginning of a new trace, sampled as the settings have it; not at all where nothing is exported.
     pub fn root() -> Self {
         let trace_id = RandomIdGenerator::default().new_trace_id();
-        let sampler = SAMPLER.get().unwrap_or(&Sampler::AlwaysOn);
-        let decision = sampler.should_sample(None, trace_id, "", &SpanKind::Internal, &[], &[]).decision;
-        let is_recorded = spans::is_on() && decision == SamplingDecision::RecordAndSample;
+        let is_recorded = export::installed().is_some_and(|export| export.samples(trace_id));
         let flags = TraceFlags::default().with_sampled(is_recorded);
         Self { trace_id, span_id: new_span_id(), flags }
     }
@@ -111,12 +107,6 @@ impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{}-{}-{:02x}", self.trace_id, self.span_id, self.flags)
     }
-}
-
-/// How many of the traces that begin here are recorded, from 0 to 1; the others follow their `traceparent`.
-pub(crate) fn sample(ratio: f64) {
-    // The first word counts, as of everything that a process installs.
-    let _ = SAMPLER.set(Sampler::TraceIdRatioBased(ratio));
 }
 
 fn new_span_id() -> SpanId {

@@ -1,5 +1,6 @@
 //! What a filter says of a document in hand: the same as the engines.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Value;
@@ -33,24 +34,25 @@ impl Filter {
                 at(path).is_some_and(|found| found.as_str().is_some_and(|it| same(it, text)))
             }
             Self::AnyElement { array, field, equals } => {
-                let Some(Value::Array(elements)) = at(array) else { return false };
-                elements.iter().any(|element| element.get(field).is_some_and(|found| equal(found, equals)))
+                let holds = |element: &Value| element.get(field).is_some_and(|found| equal(found, equals));
+                at(array).is_some_and(|found| found.as_array().is_some_and(|found| found.iter().any(holds)))
             }
         }
     }
 }
 
 /// What is at a dotted path, if it is not null.
-fn at(document: &Document, path: &str) -> Option<Value> {
+fn at<'d>(document: &'d Document, path: &str) -> Option<Cow<'d, Value>> {
     if path == "_id" {
-        return Some(match &document.id {
+        return Some(Cow::Owned(match &document.id {
             DocId::Int(id) => Value::from(*id),
             DocId::Text(id) => Value::from(id.as_str()),
-        });
+        }));
     }
     let mut names = path.split('.');
     let first = document.body.get(names.next()?)?;
-    names.try_fold(first, |found, name| found.get(name)).filter(|found| !found.is_null()).cloned()
+    let found = names.try_fold(first, |found, name| found.get(name))?;
+    (!found.is_null()).then_some(Cow::Borrowed(found))
 }
 
 fn equal(found: &Value, value: &Scalar) -> bool {

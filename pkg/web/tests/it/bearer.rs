@@ -1,8 +1,6 @@
 //! Routes behind a bearer token.
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -14,6 +12,8 @@ use serde_json::Value;
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use crate::lines::Lines;
 
 const OLD: &str = "old-token-of-yesterday";
 const NEW: &str = "new-token-of-today";
@@ -146,33 +146,14 @@ async fn the_document_says_which_routes_want_a_token() {
     assert!(document["paths"]["/readyz"]["get"]["security"].is_null());
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_token_is_ever_logged() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _logged = tracing::subscriber::set_default(subscriber);
+    let (lines, _logged) = Lines::of(tracing::Level::TRACE);
     let service = service();
     for token in ["guess-1", NEW, "guess-2"] {
         send(&service, Method::GET, "/users", &format!("Bearer {token}"), "192.0.2.1").await;
     }
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     assert!(text.contains("a wrong token was given") && text.contains("192.0.2.1"), "{text}");
     assert!(!text.contains("guess") && !text.contains(NEW) && !text.contains(OLD), "{text}");
 }

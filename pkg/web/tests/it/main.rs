@@ -8,5 +8,6 @@ mod client;
 mod docs;
 mod errors;
 mod health;
+mod lines;
 mod parameters;
 mod server;
