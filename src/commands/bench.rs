@@ -42,6 +42,7 @@ fn site(settings: &Settings) -> anyhow::Result<Site> {
         mysql,
         kafka: kafka.transpose()?,
         mongo: settings.mongo_uri.as_ref().map(|uri| uri.reveal().to_owned()),
+        command_token: settings.command_token.as_ref().map(|tokens| tokens.first().reveal().to_owned()),
         data_dir: settings.data_dir.clone(),
     })
 }

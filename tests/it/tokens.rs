@@ -1,11 +1,14 @@
 //! The token of the command services, in a process.
 
+use std::process::Command;
+
 use reqwest::{Client, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::platform::{ALL, Platform};
 
-const TOKENS: [&str; 2] = ["tomorrow-4711", "yesterday-4711"];
+/// With a word that no number and no trace's id has.
+const TOKENS: [&str; 2] = ["tomorrow-mellon", "yesterday-mellon"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_want_one_of_the_tokens_of_a_file() {
@@ -27,7 +30,7 @@ async fn commands_want_one_of_the_tokens_of_a_file() {
                 assert_eq!(answer.headers()["content-type"], "application/problem+json");
                 assert!(answer.headers().contains_key("www-authenticate"), "{url}");
             }
-            let wrong = client.get(&url).bearer_auth("guessed-4711").send().await.unwrap();
+            let wrong = client.get(&url).bearer_auth("guessed-mellon").send().await.unwrap();
             assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED, "{url}");
             for token in TOKENS {
                 let answer = client.get(&url).bearer_auth(token).send().await.unwrap();
@@ -44,5 +47,24 @@ async fn commands_want_one_of_the_tokens_of_a_file() {
     }
     platform.stop_all().await;
     let log = std::fs::read_to_string(platform.log_of(ALL)).unwrap();
-    assert!(log.contains("a wrong token was given") && !log.contains("4711"), "a token is in the log");
+    assert!(log.contains("a wrong token was given") && !log.contains("mellon"), "a token is in the log");
+}
+
+#[test]
+fn the_load_of_a_benchmark_sends_the_first_of_the_tokens() {
+    let directory = tempfile::tempdir().unwrap();
+    let tokens = format!("command_token = \"{},{}\"\n", TOKENS[0], TOKENS[1]);
+    std::fs::write(directory.path().join("esteira.toml"), tokens).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_esteira"))
+        .args(["bench", "latency", "--rate", "20", "--duration", "1", "--json"])
+        .env_clear()
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !told.contains("mellon"), "{told}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let figures = report["figures"].as_array().unwrap();
+    let errors = figures.iter().find(|figure| figure["name"] == "20/s, errors").unwrap();
+    assert_eq!(errors["value"], 0.0);
 }

@@ -6,7 +6,8 @@ use anyhow::Context;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{HeaderMap, Method, Request, StatusCode, header};
+use hyper::header::{self, HeaderValue};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -19,6 +20,7 @@ const OVERLOADED: &[u8] = b"\"overloaded\"";
 /// A connection to one port of this machine.
 pub struct Connection {
     port: u16,
+    authorization: Option<HeaderValue>,
     sender: SendRequest<Full<Bytes>>,
 }
 
@@ -40,17 +42,24 @@ impl Answer {
 
 impl Connection {
     pub async fn open(port: u16) -> anyhow::Result<Self> {
-        Ok(Self { port, sender: sender(port).await? })
+        Ok(Self { port, authorization: None, sender: sender(port).await? })
+    }
+
+    /// For commands.
+    pub async fn authorized(port: u16, authorization: Option<HeaderValue>) -> anyhow::Result<Self> {
+        Ok(Self { authorization, ..Self::open(port).await? })
     }
 
     pub async fn post(&mut self, path: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(Method::POST)
             .uri(path)
             .header(header::HOST, "127.0.0.1")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))?;
-        self.send(request).await
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        self.send(request.body(Full::new(Bytes::from(body)))?).await
     }
 
     /// With a consistency token, if there is one to wait for.
@@ -75,6 +84,13 @@ impl Connection {
         };
         tokio::time::timeout(PATIENCE, exchange).await.context("no answer")?
     }
+}
+
+/// `Authorization` for this token.
+pub fn bearer(token: &str) -> anyhow::Result<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {

@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use hyper::header::HeaderValue;
 
-use crate::http::Connection;
+use crate::http::{Connection, bearer};
 use crate::machine;
 use crate::sandbox::Sandbox;
 
@@ -33,6 +34,8 @@ pub struct Ports {
 /// The processes that run on one sandbox. Dropping it kills them.
 pub struct Platform<'s> {
     pub ports: Ports,
+    /// What the command services want of their clients.
+    pub authorization: Option<HeaderValue>,
     sandbox: &'s Sandbox,
     program: PathBuf,
     processes: Vec<(String, Child)>,
@@ -44,7 +47,8 @@ impl<'s> Platform<'s> {
         let [users, products, orders, query, console] = free_ports()?;
         let program = std::env::current_exe().context("this program cannot be found")?;
         let ports = Ports { users, products, orders, query, console };
-        Ok(Self { ports, sandbox, program, processes: Vec::new() })
+        let authorization = sandbox.site.command_token.as_deref().map(bearer).transpose()?;
+        Ok(Self { ports, authorization, sandbox, program, processes: Vec::new() })
     }
 
     /// With everything in one process.
@@ -70,7 +74,7 @@ impl<'s> Platform<'s> {
         Ok(started.elapsed())
     }
 
-    /// Starts so many processes of a role beside the one that there is; where they listen.
+    /// Starts so many processes of a role, each on a port that nobody else has; where they listen.
     pub async fn start_more(&mut self, role: &str, count: u16) -> anyhow::Result<Vec<u16>> {
         let mut ports = Vec::new();
         for _ in 0..count {
@@ -106,8 +110,6 @@ impl<'s> Platform<'s> {
         command
             .arg(subcommand)
             .env_remove("PORT")
-            .env_remove("ESTEIRA_COMMAND_TOKEN")
-            .env_remove("ESTEIRA_COMMAND_TOKEN_FILE")
             .envs(&self.sandbox.variables)
             .envs(ports.map(|(name, port)| (name, port.to_string())))
             .stdin(Stdio::null());

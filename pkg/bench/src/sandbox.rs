@@ -21,6 +21,8 @@ pub struct Site {
     pub kafka: Option<KafkaConfig>,
     /// With its password; it may name a database.
     pub mongo: Option<String>,
+    /// One that the command services of the settings accept.
+    pub command_token: Option<String>,
     /// On the disk that the embedded engines use.
     pub data_dir: PathBuf,
 }

@@ -58,7 +58,7 @@ const ORDERS: &str = "order-service";
 const QUERY: &str = "query-service";
 const DISPATCHER: &str = "dispatcher";
 const CONSOLE: &str = "console, tools";
-const LOG: &str = "product-service, order-service, dispatcher, projector, console, tools";
+const LOG: &str = "product-service, order-service, query-service, dispatcher, projector, console, tools";
 const VIEWS: &str = "projector, query-service, console, tools";
 const TOPICS: &str = "the roles that open the log, topics";
 const SERVERS: &str = "every role";
@@ -81,7 +81,7 @@ settings! {
     query_port: u16 = "8084", ["ESTEIRA_QUERY_PORT"], port(), QUERY, "The port of the query service";
     console_port: u16 = "8087", ["ESTEIRA_CONSOLE_PORT"], port(), CONSOLE, "The port of the console, and of the operator's API, which the tools ask while the platform runs on embedded engines";
     admin_token: Option<Tokens> = "", ["ESTEIRA_ADMIN_TOKEN"], optional(tokens()), CONSOLE, "What the console is signed in to with, and the operator's API wants as a bearer token; without one both answer on a loopback address only. Any of several is accepted, and our tools send the first";
-    command_token: Option<Tokens> = "", ["ESTEIRA_COMMAND_TOKEN"], optional(tokens()), COMMANDS, "What the routes of the command services want as a bearer token, reads included; without one whoever reaches them may command. Any of several is accepted";
+    command_token: Option<Tokens> = "", ["ESTEIRA_COMMAND_TOKEN"], optional(tokens()), COMMANDS, "What the routes of the command services want as a bearer token, reads included; without one whoever reaches them may command. Any of several is accepted, and esteira bench sends the first";
     price_policy: PricePolicy = "trust", ["ESTEIRA_PRICE_POLICY", "PRICE_POLICY"], PricePolicy::rule(), ORDERS, "Whether an order takes the client's unit prices, or refuses those that differ from the catalogue";
     consistency_wait: Duration = "2s", ["ESTEIRA_CONSISTENCY_WAIT"], duration(0..=60_000), QUERY, "How long a query with a consistency token waits for the view";
     batch_max: usize = "64", ["ESTEIRA_BATCH_MAX"], integer(1..=1000), COMMANDS, "The most inputs of one micro-batch";

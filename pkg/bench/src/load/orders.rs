@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use hyper::StatusCode;
 use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 use serde::Deserialize;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -14,7 +15,7 @@ use tokio::task::JoinSet;
 use super::pace::{Clock, Pace};
 use crate::http::{Answer, Connection};
 use crate::latency::Latencies;
-use crate::platform::Ports;
+use crate::platform::{Platform, Ports};
 
 /// Of every user and of every product.
 pub const NAME: &str = "Ana Souza";
@@ -34,20 +35,28 @@ pub struct Shop {
     pub users: Vec<i64>,
     pub products: Vec<i64>,
     pub stock: i64,
+    authorization: Option<HeaderValue>,
 }
 
 impl Shop {
     /// Through the API, as clients would.
-    pub async fn open(ports: Ports) -> anyhow::Result<Self> {
-        Self::with(ports, USERS, PRODUCTS, PLENTY).await
+    pub async fn open(platform: &Platform<'_>) -> anyhow::Result<Self> {
+        Self::with(platform, USERS, PRODUCTS, PLENTY).await
     }
 
-    pub async fn with(ports: Ports, users: usize, products: usize, stock: i64) -> anyhow::Result<Self> {
+    pub async fn with(
+        platform: &Platform<'_>,
+        users: usize,
+        products: usize,
+        stock: i64,
+    ) -> anyhow::Result<Self> {
+        let (ports, authorization) = (platform.ports, platform.authorization.as_ref());
         let user = |index| serde_json::json!({"name": NAME, "email": email(index)});
         let product = |_| serde_json::json!({"name": PRODUCT, "price": 19.9, "stock": stock});
-        let users = create_all(ports.users, "/users", (0..users).map(user).collect()).await?;
-        let products = create_all(ports.products, "/products", (0..products).map(product).collect()).await?;
-        Ok(Self { users, products, stock })
+        let (users, products) = ((0..users).map(user).collect(), (0..products).map(product).collect());
+        let users = create_all(ports.users, authorization, "/users", users).await?;
+        let products = create_all(ports.products, authorization, "/products", products).await?;
+        Ok(Self { users, products, stock, authorization: authorization.cloned() })
     }
 
     /// Waits until the views show every user and every product.
@@ -99,6 +108,7 @@ pub fn email(index: usize) -> String {
 /// The ids, in the order of `bodies`.
 async fn create_all(
     port: u16,
+    authorization: Option<&HeaderValue>,
     path: &'static str,
     bodies: Vec<serde_json::Value>,
 ) -> anyhow::Result<Vec<i64>> {
@@ -106,9 +116,9 @@ async fn create_all(
     let count = bodies.len();
     let bodies = Arc::new(bodies);
     for seeder in 0..SEEDERS {
-        let bodies = Arc::clone(&bodies);
+        let (bodies, authorization) = (Arc::clone(&bodies), authorization.cloned());
         seeders.spawn(async move {
-            let mut connection = Connection::open(port).await?;
+            let mut connection = Connection::authorized(port, authorization).await?;
             let mut ids = Vec::new();
             for (index, body) in bodies.iter().enumerate().skip(seeder).step_by(SEEDERS) {
                 let answer = connection.post(path, body.to_string().into_bytes()).await?;
@@ -197,10 +207,15 @@ pub struct Orders {
 }
 
 impl Orders {
+    /// That nobody follows.
+    pub fn new(ports: &[u16], shop: &Shop, clients: usize, pace: Pace) -> Self {
+        Self { ports: ports.to_vec(), shop: shop.clone(), clients, pace, followed: None }
+    }
+
     pub async fn run(self) -> anyhow::Result<Ledger> {
         let mut connections = Vec::with_capacity(self.clients);
         for port in self.ports.iter().cycle().take(self.clients) {
-            connections.push(Connection::open(*port).await?);
+            connections.push(Connection::authorized(*port, self.shop.authorization.clone()).await?);
         }
         let clock = Arc::new(Clock::start(self.pace));
         let mut clients = JoinSet::new();

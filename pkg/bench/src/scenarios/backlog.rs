@@ -96,7 +96,7 @@ impl Bench {
     /// Writes orders with their whole lives; how many events wait.
     async fn backlog(&self, platform: &mut Platform<'_>, db: &Db) -> anyhow::Result<u64> {
         platform.start(&["user-service", "product-service"]).await?;
-        let shop = Shop::open(platform.ports).await?;
+        let shop = Shop::open(platform).await?;
         platform.stop().await?;
         seed::orders(db, &shop, self.options.scaled(EVENTS).div_ceil(LIFE), Stage::Paid).await?;
         Ok(int(db, "select count(*) from outbox where processed_at is null").await?.unsigned_abs())

@@ -27,7 +27,7 @@ impl Bench {
     async fn commands_in(&mut self, sandbox: &Sandbox) -> anyhow::Result<()> {
         let (clients, duration) = (self.options.clients(CLIENTS), self.options.lasting(SECONDS));
         let mut platform = Platform::running(sandbox).await?;
-        let shop = Shop::open(platform.ports).await?;
+        let shop = Shop::open(&platform).await?;
         let mut ports = vec![platform.ports.orders];
         let everything = self.load("everything running", &ports, &shop, clients, duration).await?;
         self.judged(oracle::judge(sandbox, &mut platform, &shop, &everything).await?);
@@ -74,7 +74,7 @@ impl Bench {
     ) -> anyhow::Result<Ledger> {
         let progress = Progress::lasting(&format!("  {clients} clients, {name}"), duration);
         let pace = Pace::AsFastAsPossible { duration };
-        let orders = Orders { ports: ports.to_vec(), shop: shop.clone(), clients, pace, followed: None };
+        let orders = Orders::new(ports, shop, clients, pace);
         let usage = Usage::now();
         let ledger = orders.run().await?;
         let busy = usage.since();

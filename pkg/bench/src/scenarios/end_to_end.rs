@@ -35,17 +35,11 @@ impl Bench {
     async fn followed(&mut self, sandbox: &Sandbox, rate: u32) -> anyhow::Result<()> {
         let duration = self.options.lasting(SECONDS);
         let mut platform = Platform::running(sandbox).await?;
-        let shop = Shop::open(platform.ports).await?;
+        let shop = Shop::open(&platform).await?;
         let pace = Pace::Fixed { rate, ramp: ramp(duration), duration };
         let (teller, told) = unbounded_channel();
         let followed = Some((u64::from((rate / FOLLOWED).max(1)), teller));
-        let orders = Orders {
-            ports: vec![platform.ports.orders],
-            shop: shop.clone(),
-            clients: CONNECTIONS,
-            pace,
-            followed,
-        };
+        let orders = Orders { followed, ..Orders::new(&[platform.ports.orders], &shop, CONNECTIONS, pace) };
         let name = format!("{rate}/s");
         let progress = Progress::lasting(&format!("  following orders at {name}"), pace.total());
         let usage = Usage::now();

@@ -79,7 +79,7 @@ impl Bench {
 
     async fn growth_in(&mut self, sandbox: &Sandbox) -> anyhow::Result<()> {
         let mut platform = Platform::running(sandbox).await?;
-        let shop = Shop::open(platform.ports).await?;
+        let shop = Shop::open(&platform).await?;
         shop.visible(platform.ports).await?;
         platform.stop().await?;
         let mut belt = Belt::open(sandbox).await?;

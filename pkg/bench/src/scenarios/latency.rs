@@ -31,16 +31,10 @@ impl Bench {
     async fn latency_in(&mut self, sandbox: &Sandbox) -> anyhow::Result<()> {
         let (rate, duration) = (self.options.rate.unwrap_or(RATE), self.options.lasting(SECONDS));
         let mut platform = Platform::running(sandbox).await?;
-        let shop = Shop::open(platform.ports).await?;
+        let shop = Shop::open(&platform).await?;
         let pace = Pace::Fixed { rate, ramp: ramp(duration), duration };
         let name = format!("{rate}/s");
-        let orders = Orders {
-            ports: vec![platform.ports.orders],
-            shop: shop.clone(),
-            clients: CONNECTIONS,
-            pace,
-            followed: None,
-        };
+        let orders = Orders::new(&[platform.ports.orders], &shop, CONNECTIONS, pace);
         let progress = Progress::lasting(&format!("  POST /orders at {name}"), pace.total());
         let usage = Usage::now();
         let ledger = orders.run().await?;

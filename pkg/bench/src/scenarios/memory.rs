@@ -26,11 +26,10 @@ impl Bench {
         tokio::time::sleep(IDLE).await;
         self.tell(Figure::new(NAME, "idle", platform.memory().0, "MiB").at_most(60.0));
         let (clients, duration) = (self.options.clients(CLIENTS), self.options.lasting(SECONDS));
-        let shop = Shop::open(platform.ports).await?;
+        let shop = Shop::open(&platform).await?;
         let progress = Progress::lasting(&format!("  {clients} clients"), duration);
         let pace = Pace::AsFastAsPossible { duration };
-        let orders =
-            Orders { ports: vec![platform.ports.orders], shop: shop.clone(), clients, pace, followed: None };
+        let orders = Orders::new(&[platform.ports.orders], &shop, clients, pace);
         let ledger = orders.run().await?;
         drop(progress);
         // Also while the backlog of the load is worked off.

@@ -22,15 +22,9 @@ impl Bench {
     async fn overload_in(&mut self, sandbox: &Sandbox) -> anyhow::Result<()> {
         let duration = self.options.lasting(SECONDS);
         let mut platform = Platform::running(sandbox).await?;
-        let shop = Shop::open(platform.ports).await?;
+        let shop = Shop::open(&platform).await?;
         let pace = Pace::AsFastAsPossible { duration };
-        let orders = Orders {
-            ports: vec![platform.ports.orders],
-            shop: shop.clone(),
-            clients: CLIENTS,
-            pace,
-            followed: None,
-        };
+        let orders = Orders::new(&[platform.ports.orders], &shop, CLIENTS, pace);
         let progress = Progress::lasting(&format!("  {CLIENTS} clients"), duration);
         let ledger = orders.run().await?;
         drop(progress);

@@ -27,15 +27,9 @@ impl Bench {
     async fn queries_in(&mut self, sandbox: &Sandbox) -> anyhow::Result<()> {
         let (clients, duration) = (self.options.clients(CLIENTS), self.options.lasting(SECONDS));
         let mut platform = Platform::running(sandbox).await?;
-        let shop = Shop::open(platform.ports).await?;
+        let shop = Shop::open(&platform).await?;
         let making = Pace::Fixed { rate: ORDERS / 4, ramp: Duration::ZERO, duration: Duration::from_secs(4) };
-        let orders = Orders {
-            ports: vec![platform.ports.orders],
-            shop: shop.clone(),
-            clients,
-            pace: making,
-            followed: None,
-        };
+        let orders = Orders::new(&[platform.ports.orders], &shop, clients, making);
         let ledger = orders.run().await?;
         let db = sandbox.db(2).await?;
         oracle::drain(sandbox, &platform, &db, &ledger).await?;

@@ -31,16 +31,10 @@ impl Bench {
     async fn reactions_in(&mut self, sandbox: &Sandbox) -> anyhow::Result<()> {
         let mut platform = Platform::new(sandbox)?;
         platform.start(&SERVICES).await?;
-        let shop = Shop::with(platform.ports, 100, 1, 1_000_000).await?;
+        let shop = Shop::with(&platform, 100, 1, 1_000_000).await?;
         // Nothing is dispatched yet: the orders wait.
         let pace = Pace::Fixed { rate: WAITING, ramp: Duration::ZERO, duration: Duration::from_secs(1) };
-        let orders = Orders {
-            ports: vec![platform.ports.orders],
-            shop: shop.clone(),
-            clients: CLIENTS,
-            pace,
-            followed: None,
-        };
+        let orders = Orders::new(&[platform.ports.orders], &shop, CLIENTS, pace);
         let ledger = orders.run().await?;
         let waiting = ledger.orders.len();
         let db = sandbox.db(2).await?;
