@@ -15,6 +15,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::attempts::Attempts;
+use crate::openapi::{TOO_MANY_WRONG_TOKENS, problem};
 use crate::peer::Peer;
 use crate::problem::Problem;
 
@@ -104,11 +105,8 @@ impl Bearer {
 fn describe(operation: &mut Operation) {
     let needed = SecurityRequirement::new::<_, [&str; 0], &str>(SCHEME, []);
     operation.security.get_or_insert_default().push(needed);
-    for (status, description) in [
-        ("401", "No token, or a wrong one"),
-        ("429", "Too many requests or wrong tokens; try again after `Retry-After`"),
-    ] {
-        let response = crate::openapi::problem(description);
+    for (status, description) in [("401", "No token, or a wrong one"), ("429", TOO_MANY_WRONG_TOKENS)] {
+        let response = problem(description);
         operation.responses.responses.insert(status.to_owned(), response.into());
     }
 }

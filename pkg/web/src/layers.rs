@@ -9,6 +9,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use esteira_telemetry::TraceContext;
 use esteira_telemetry::metrics::HTTP_DURATION;
 use http_body_util::BodyExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -105,7 +106,8 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
     Problem::panicked(text.unwrap_or("no message")).into_response()
 }
 
-/// Completes problems with the path, turns other errors into problems, logs causes, and measures.
+/// Completes problems with the path and, of a fault or an outage, the trace; turns other errors into problems, logs causes,
+/// and measures.
 async fn problems(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -148,6 +150,9 @@ async fn with_problem(method: &Method, path: &str, mut response: Response) -> Re
         None => return response,
     };
     problem.instance = Some(path.to_owned());
+    if problem.status_code().is_server_error() {
+        problem.trace_id = TraceContext::current().map(|trace| trace.trace_id().to_string());
+    }
     log_cause(method, path, &problem);
     complete(&problem, response)
 }

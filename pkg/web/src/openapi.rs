@@ -17,8 +17,8 @@ use crate::layers::protect;
 use crate::problem::Problem;
 use crate::server::Limits;
 
-pub(crate) use problems::problem;
 pub use problems::{CommandProblems, ReadProblems};
+pub(crate) use problems::{TOO_MANY_WRONG_TOKENS, problem};
 
 /// What the document says of the service.
 #[derive(Clone, Copy, Debug)]

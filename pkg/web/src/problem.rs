@@ -85,6 +85,10 @@ pub struct Members {
     /// The text that the Go services gave as `details`, on an invalid request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
+    /// Of a fault or an outage: what the service's log lines about this request carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
+    pub trace_id: Option<String>,
     /// Sent beside the body: `Retry-After`, `Allow`, `Accept`, `WWW-Authenticate`.
     #[serde(skip)]
     #[schema(ignore)]
@@ -151,6 +155,7 @@ impl Problem {
             code,
             errors: Vec::new(),
             details: None,
+            trace_id: None,
             headers: HeaderMap::new(),
             cause: None,
         }))
@@ -224,7 +229,7 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
 
-    /// 429 `too_many_requests`: a queue is full.
+    /// 429 `too_many_requests`: this client has to wait.
     pub fn too_many_requests(detail: impl Into<String>, retry_after: Duration) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail).with_retry_after(retry_after)
     }

@@ -15,6 +15,9 @@ pub struct ReadProblems;
 /// The problems of a route that commands.
 pub struct CommandProblems;
 
+pub(crate) const TOO_MANY_WRONG_TOKENS: &str =
+    "Too many wrong tokens came from this address; try again after `Retry-After`";
+
 const READ: [(&str, &str); 4] = [
     ("400", "Invalid id or parameter"),
     ("404", "There is no such resource"),
@@ -30,9 +33,12 @@ const COMMAND: [(&str, &str); 10] = [
     ("413", "The body is too large"),
     ("415", "The body is not `application/json`"),
     ("422", "`Idempotency-Key` was used with another body, or a rule refused the request"),
-    ("429", "Too many commands are waiting; try again after `Retry-After`"),
+    ("429", TOO_MANY_WRONG_TOKENS),
     ("500", "A fault of the service"),
-    ("503", "A store is away or the request took too long; try again after `Retry-After`"),
+    (
+        "503",
+        "A store is away, too many commands are waiting or the request took too long; try again after `Retry-After`",
+    ),
 ];
 
 impl IntoResponses for ReadProblems {
@@ -47,10 +53,13 @@ impl IntoResponses for CommandProblems {
     }
 }
 
+/// The example of the W3C's recommendation.
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 /// A problem of `status`, as an example.
 pub(super) fn problem_of(status: &str) -> Problem {
     let second = Duration::from_secs(1);
-    match status {
+    let mut problem = match status {
         "400" => Problem::invalid_field("limit", "0", "must be an integer from 1 to 500"),
         "401" => Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -71,10 +80,14 @@ pub(super) fn problem_of(status: &str) -> Problem {
             "idempotency_key_reused",
             "this Idempotency-Key was used with another request body",
         ),
-        "429" => Problem::too_many_requests("too many commands are waiting", second),
+        "429" => Problem::too_many_requests("too many wrong tokens came from this address", second),
         "503" => Problem::unavailable("store_unavailable", "the write store is not available", second),
         _ => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "internal server error"),
+    };
+    if problem.status_code().is_server_error() {
+        problem.trace_id = Some(TRACE_ID.to_owned());
     }
+    problem
 }
 
 fn described(problems: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {

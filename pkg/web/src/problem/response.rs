@@ -10,7 +10,7 @@ use super::Problem;
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 impl IntoResponse for Problem {
-    /// The problem also rides along as an extension, for the layer of [`crate::protect`] to add the path and to log.
+    /// The problem also rides along as an extension, for the layer of [`crate::protect`] to complete and to log.
     fn into_response(self) -> Response {
         let mut response = render(&self);
         response.extensions_mut().insert(self);

@@ -42,7 +42,12 @@ impl Answer {
 }
 
 pub(crate) async fn send(router: Router, request: Request<Body>) -> Answer {
-    let response = protect(router, &limits()).oneshot(request).await.unwrap();
+    ask(protect(router, &limits()), request).await
+}
+
+/// Of a whole service.
+pub(crate) async fn ask(service: Router, request: Request<Body>) -> Answer {
+    let response = service.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap();
     let json = serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into());

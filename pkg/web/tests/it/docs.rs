@@ -96,7 +96,7 @@ async fn problems_are_described_and_their_schema_is_there() {
     let properties: Vec<&String> = schemas["Problem"]["properties"].as_object().unwrap().keys().collect();
     assert_eq!(
         properties,
-        ["code", "detail", "details", "error", "errors", "instance", "status", "title", "type"]
+        ["code", "detail", "details", "error", "errors", "instance", "status", "title", "trace_id", "type"]
     );
     assert!(schemas["FieldError"].is_object());
 }

@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::fmt;
 use std::future::pending;
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,10 +11,11 @@ use axum::extract::Query;
 use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get as on_get, post as on_post};
-use esteira_web::Problem;
+use esteira_web::{Problem, protect, traced};
 use serde_json::json;
 
-use crate::client::{get, send};
+use crate::client::{ask, get, limits, send};
+use crate::lines::Lines;
 
 fn failing_with(problem: Problem) -> Router {
     Router::new().route("/users/7", on_get(async move || problem))
@@ -106,28 +105,11 @@ async fn an_internal_error_tells_nothing_of_its_cause() {
 
 #[tokio::test]
 async fn a_cause_is_logged_once_with_the_request() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let (lines, _logged) = Lines::of(tracing::Level::INFO);
     get(failing_with(Problem::internal(&Secret)), "/users/7").await;
-    drop(guard);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     let wanted = "request failed method=GET path=\"/users/7\" status=500 error=password is hunter2";
     assert_eq!((text.lines().count(), text.trim_end().ends_with(wanted)), (1, true), "{text}");
-}
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]
@@ -139,6 +121,25 @@ async fn a_panic_is_a_500_problem() {
         let answer = get(router.clone(), path).await;
         assert_eq!(answer.problem(500, path), "internal_error");
         assert!(!answer.json.to_string().contains("hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn a_fault_and_an_outage_name_the_trace_that_the_log_has() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let away = || async { Problem::unavailable("store_unavailable", "the store is away", Duration::ZERO) };
+    let router = Router::new()
+        .route("/fault", on_get(async || Problem::internal(&Secret)))
+        .route("/panic", on_get(async || -> StatusCode { panic!("{Secret}") }))
+        .route("/away", on_get(away))
+        .route("/slow", on_get(pending::<()>));
+    let service = traced(protect(router, &limits()), "test", true);
+    let cases = [("/fault", 500, true), ("/panic", 500, true), ("/away", 503, true), ("/slow", 503, true)];
+    for (path, status, told) in cases.into_iter().chain([("/nope", 404, false)]) {
+        let request = Request::get(path).header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
+        let answer = ask(service.clone(), request.body(Body::empty()).unwrap()).await;
+        answer.problem(status, path);
+        assert_eq!(answer.json.get("trace_id"), told.then(|| json!(TRACE)).as_ref(), "{path}");
     }
 }
 
