@@ -29,7 +29,7 @@ impl Page {
 pub async fn claim(conn: &mut Conn<'_>, slots: Slots, after: i64, limit: u32) -> Result<Page, sqlx::Error> {
     const UNPUBLISHED: &str = "processed_at is null";
     let Some(of_slots) = slots.condition() else {
-        let rows = page(conn, UNPUBLISHED, after, limit).await?;
+        let rows = page(conn, UNPUBLISHED, after, i64::MAX, limit).await?;
         let next = last_of(&rows, limit);
         return Ok(Page { rows, next });
     };
@@ -37,7 +37,7 @@ pub async fn claim(conn: &mut Conn<'_>, slots: Slots, after: i64, limit: u32) ->
     let stretch = limit * u32::from(SLOTS) / u32::try_from(slots.len()).unwrap_or(1).max(1);
     let (count, end) = stretch_of(conn, after, stretch).await?;
     let Some(end) = end else { return Ok(Page::default()) };
-    let rows = page(conn, &format!("{UNPUBLISHED} and id <= {end} and {of_slots}"), after, limit).await?;
+    let rows = page(conn, &format!("{UNPUBLISHED} and {of_slots}"), after, end, limit).await?;
     let next = last_of(&rows, limit).or(Some(end).filter(|_| count >= i64::from(stretch)));
     Ok(Page { rows, next })
 }

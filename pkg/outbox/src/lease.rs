@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use esteira_sql::{Conn, Db, on};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
+/// Milliseconds ahead at which no lease ends: the longest `ESTEIRA_LEASE_TTL` is ten minutes.
+const FARTHEST: i64 = 660_000;
+
 /// The right to work until `remaining` is over, in all that it names. Only marks are fenced by it: a late send is harmless,
 /// its sequence is known.
 #[derive(Clone, Debug)]
@@ -103,9 +106,9 @@ pub async fn release(db: &Db, mut lease: Lease) -> Result<(), sqlx::Error> {
 
 /// Adds `name`, which has a row, to `lease` if it is free, until as long from now as the lease is for.
 pub(crate) async fn take(conn: &mut Conn<'_>, lease: &mut Lease, name: &str) -> Result<(), sqlx::Error> {
-    let (until, free) = (expiry(conn, lease.ttl), is_free(conn, lease.ttl));
+    let (until, live) = (expiry(conn, lease.ttl), is_live(conn));
     let updated = on!(&mut *conn, c => {
-        let sql = format!("update leases set owner = ?, token = token + 1, expires_at = {until} where name = ? and ({free})");
+        let sql = format!("update leases set owner = ?, token = token + 1, expires_at = {until} where name = ? and not {live}");
         sqlx::query(AssertSqlSafe(sql))
             .bind(lease.owner.clone())
             .bind(name.to_owned())
@@ -150,11 +153,11 @@ pub(crate) fn expiry(conn: &Conn<'_>, ttl: Duration) -> String {
     format!("{} + {}", conn.now_ms(), millis(ttl))
 }
 
-/// Whether the lease of a row may be taken, in SQL. One that ends far later than any owner asks for was taken before the
-/// database's clock went back, and counts as expired too.
-pub(crate) fn is_free(conn: &Conn<'_>, ttl: Duration) -> String {
+/// Whether what a row says is not over yet, in SQL. One that ends later than any owner asks for was written before the
+/// database's clock went back, and counts as over too.
+pub(crate) fn is_live(conn: &Conn<'_>) -> String {
     let now = conn.now_ms();
-    format!("expires_at <= {now} or expires_at > {now} + {}", 10 * millis(ttl))
+    format!("(expires_at > {now} and expires_at <= {now} + {FARTHEST})")
 }
 
 pub(crate) async fn insert_missing(conn: &mut Conn<'_>, name: &str) -> Result<(), sqlx::Error> {

@@ -133,7 +133,7 @@ pub async fn published(conn: &mut Conn<'_>, after: i64, limit: u32) -> Result<Ve
 pub async fn name_rows_of_go(db: &Db) -> Result<usize, sqlx::Error> {
     let (mut after, mut named) = (0, 0);
     loop {
-        let rows = page(&mut db.read().await?.conn(), "aggregate_id is null", after, PAGE).await?;
+        let rows = page(&mut db.read().await?.conn(), "aggregate_id is null", after, i64::MAX, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(named) };
         after = last.id;
         for row in &rows {

@@ -53,11 +53,12 @@ pub(crate) fn columns(now: &str) -> String {
     )
 }
 
-/// Up to `limit` rows of which `condition` holds with an id above `after`, in order of id.
+/// Up to `limit` rows of which `condition` holds with an id above `after` and up to `to`, in order of id.
 pub(crate) async fn page(
     conn: &mut Conn<'_>,
     condition: &str,
     after: i64,
+    to: i64,
     limit: u32,
 ) -> Result<Vec<OutboxRow>, sqlx::Error> {
     let columns = columns(conn.now_ms());
@@ -65,6 +66,8 @@ pub(crate) async fn page(
     on!(conn, c => {
         QueryBuilder::new(format!("select {columns} from outbox where {condition} and id > "))
             .push_bind(after)
+            .push(" and id <= ")
+            .push_bind(to)
             .push(" order by outbox.id limit ")
             .push_bind(limit)
             .build_query_as()

@@ -72,6 +72,7 @@ const DISPATCHERS: Table = Table {
     columns: &[
         column("owner", "varchar(128) not null primary key", "text not null primary key"),
         column("expires_at", "bigint not null", "integer not null"),
+        column("seen", "bigint not null", "integer not null"),
     ],
     primary_key: "",
     indexes: &[],

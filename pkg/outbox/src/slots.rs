@@ -5,7 +5,7 @@ use std::time::Duration;
 use esteira_sql::{Conn, Db, on};
 use sqlx::AssertSqlSafe;
 
-use crate::lease::{Lease, LeaseError, expiry, hold, insert_missing, is_free, millis, take};
+use crate::lease::{Lease, LeaseError, expiry, hold, insert_missing, is_live, millis, take};
 use crate::record::Key;
 
 /// How many there are, and so the most dispatchers that have something to do. Every dispatcher of an outbox must know the same number.
@@ -50,7 +50,10 @@ impl Slots {
         let slots: Vec<_> =
             (0..SLOTS).filter(|slot| self.0 & (1 << slot) != 0).map(|slot| slot.to_string()).collect();
         let last = SLOTS - 1;
-        Some(format!("(aggregate_id is null or (aggregate_id & {last}) in ({}))", slots.join(", ")))
+        Some(format!(
+            "(aggregate is null or aggregate_id is null or (aggregate_id & {last}) in ({}))",
+            slots.join(", ")
+        ))
     }
 }
 
@@ -60,16 +63,19 @@ fn name(slot: u8) -> String {
 
 /// Renews what `lease` holds, and brings it to its owner's share of the slots among the dispatchers that are alive: takes
 /// free ones, gives surplus ones up. Nothing of those may be on its way, so this is for between two sweeps.
+///
+/// What is held is renewed, and so locked, before free ones are, which are never waited for: so two dispatchers that balance at
+/// once, or mark meanwhile, cannot wait for each other.
 pub async fn balance(db: &Db, lease: &mut Lease) -> Result<(), LeaseError> {
     let mut next = lease.clone();
     let mut tx = db.begin().await?;
     hold(&mut tx.conn(), &mut next).await?;
     join(&mut tx.conn(), &next).await?;
-    let share = share(&alive(&mut tx.conn()).await?, next.owner());
+    let share = share(&sharing(&mut tx.conn(), next.owner()).await?, next.owner());
     let surplus: Vec<_> = next.names().skip(share).map(str::to_owned).collect();
     next.give_up(&mut tx.conn(), &surplus).await?;
     let missing = share.saturating_sub(next.names().count());
-    for name in free(&mut tx.conn(), lease.ttl(), missing).await? {
+    for name in free(&mut tx.conn(), missing).await? {
         take(&mut tx.conn(), &mut next, &name).await?;
     }
     forget(&mut tx.conn(), lease.ttl()).await?;
@@ -89,10 +95,10 @@ pub async fn leave(db: &Db, lease: &mut Lease) -> Result<(), sqlx::Error> {
 
 /// Whether any dispatcher is at work.
 pub async fn is_dispatched(conn: &mut Conn<'_>) -> Result<bool, sqlx::Error> {
-    let now = conn.now_ms();
+    let live = is_live(conn);
     let held: i64 = on!(conn, c => {
         sqlx::query_scalar(AssertSqlSafe(format!(
-            "select count(*) from leases where name like '{PREFIX}%' and expires_at > {now}"
+            "select count(*) from leases where name like '{PREFIX}%' and {live}"
         )))
         .fetch_one(&mut *c)
         .await
@@ -109,23 +115,28 @@ esteira_sql::row! {
         pub slots: i64,
         /// Until it counts as gone by the database's clock, in milliseconds.
         pub remaining: i64,
+        /// How often it has been seen; more than once if it has slots.
+        seen: i64,
     }
 }
 
 /// The dispatchers that are alive, by name.
 pub async fn dispatchers(conn: &mut Conn<'_>) -> Result<Vec<DispatcherNow>, sqlx::Error> {
-    let now = conn.now_ms();
+    let (now, live) = (conn.now_ms(), is_live(conn));
     let sql = format!(
-        "select owner, cast(sum(slot) as signed) as slots, max(expires_at) - {now} as remaining from (\
-         select owner, 0 as slot, expires_at from dispatchers where expires_at > {now} union all \
-         select owner, 1, expires_at from leases where name like '{PREFIX}%' and expires_at > {now}\
+        "select owner, cast(sum(slot) as signed) as slots, max(expires_at) - {now} as remaining, max(seen) as seen from (\
+         select owner, 0 as slot, expires_at, seen from dispatchers where {live} union all \
+         select owner, 1, expires_at, 2 from leases where name like '{PREFIX}%' and {live}\
          ) alive group by owner order by owner"
     );
     on!(conn, c => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *c).await)
 }
 
-async fn alive(conn: &mut Conn<'_>) -> Result<Vec<String>, sqlx::Error> {
-    Ok(dispatchers(conn).await?.into_iter().map(|dispatcher| dispatcher.owner).collect())
+/// Those that share the slots as `owner` sees it. Nothing is given up for one that was seen once: it may die at every start.
+async fn sharing(conn: &mut Conn<'_>, owner: &str) -> Result<Vec<String>, sqlx::Error> {
+    let mut alive = dispatchers(conn).await?;
+    alive.retain(|dispatcher| dispatcher.seen > 1 || dispatcher.owner == owner);
+    Ok(alive.into_iter().map(|dispatcher| dispatcher.owner).collect())
 }
 
 /// How many slots `owner` is to have. All of `owners` come to the same division, whose parts differ by one at most.
@@ -138,7 +149,7 @@ fn share(owners: &[String], owner: &str) -> usize {
 async fn join(conn: &mut Conn<'_>, lease: &Lease) -> Result<(), sqlx::Error> {
     let until = expiry(conn, lease.ttl());
     let seen = on!(conn, c => {
-        sqlx::query(AssertSqlSafe(format!("update dispatchers set expires_at = {until} where owner = ?")))
+        sqlx::query(AssertSqlSafe(format!("update dispatchers set expires_at = {until}, seen = seen + 1 where owner = ?")))
             .bind(lease.owner().to_owned())
             .execute(&mut *c)
             .await?
@@ -146,7 +157,7 @@ async fn join(conn: &mut Conn<'_>, lease: &Lease) -> Result<(), sqlx::Error> {
     });
     if seen == 0 {
         on!(conn, c => {
-            sqlx::query(AssertSqlSafe(format!("insert into dispatchers (owner, expires_at) values (?, {until})")))
+            sqlx::query(AssertSqlSafe(format!("insert into dispatchers (owner, expires_at, seen) values (?, {until}, 1)")))
                 .bind(lease.owner().to_owned())
                 .execute(&mut *c)
                 .await
@@ -166,12 +177,12 @@ async fn remove(conn: &mut Conn<'_>, owner: &str) -> Result<(), sqlx::Error> {
     })
 }
 
-/// Removes dispatchers that are long gone.
+/// Removes dispatchers that are long gone, or from before the clock went back.
 async fn forget(conn: &mut Conn<'_>, ttl: Duration) -> Result<(), sqlx::Error> {
-    let long_ago = format!("{} - {}", conn.now_ms(), FORGOTTEN * millis(ttl));
+    let (now, live, long) = (conn.now_ms(), is_live(conn), FORGOTTEN * millis(ttl));
     let gone: Vec<String> = on!(conn, c => {
         sqlx::query_scalar(AssertSqlSafe(format!(
-            "select owner from dispatchers where expires_at < {long_ago} order by owner"
+            "select owner from dispatchers where expires_at < {now} - {long} or (expires_at > {now} and not {live}) order by owner"
         )))
         .fetch_all(&mut *c)
         .await
@@ -184,7 +195,7 @@ async fn forget(conn: &mut Conn<'_>, ttl: Duration) -> Result<(), sqlx::Error> {
 }
 
 /// Up to `most` slots that nobody holds, which are locked.
-async fn free(conn: &mut Conn<'_>, ttl: Duration, most: usize) -> Result<Vec<String>, sqlx::Error> {
+async fn free(conn: &mut Conn<'_>, most: usize) -> Result<Vec<String>, sqlx::Error> {
     if most == 0 {
         return Ok(Vec::new());
     }
@@ -193,16 +204,17 @@ async fn free(conn: &mut Conn<'_>, ttl: Duration, most: usize) -> Result<Vec<Str
             .fetch_one(&mut *c)
             .await
     })?;
+    // The first start on this store.
     if known < i64::from(SLOTS) {
         for slot in 0..SLOTS {
             insert_missing(conn, &name(slot)).await?;
         }
     }
     // Waiting for one that another dispatcher has in a transaction could be waiting for each other.
-    let (free, lock) = (is_free(conn, ttl), conn.for_update_skip_locked());
+    let (live, lock) = (is_live(conn), conn.for_update_skip_locked());
     on!(conn, c => {
         sqlx::query_scalar(AssertSqlSafe(format!(
-            "select name from leases where name like '{PREFIX}%' and ({free}) order by name limit {most}{lock}"
+            "select name from leases where name like '{PREFIX}%' and not {live} order by name limit {most}{lock}"
         )))
         .fetch_all(&mut *c)
         .await

@@ -31,7 +31,7 @@ const STALL: Duration = Duration::from_secs(30);
 /// else many of them would hide what lies behind.
 const PAGES: usize = 16;
 /// How often in its lease's time a dispatcher looks at the shares.
-const BALANCES: u32 = 12;
+const BALANCES: u32 = 6;
 
 /// How a dispatcher works.
 #[derive(Clone, Debug)]
@@ -87,6 +87,10 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     self.stage.paused(&error);
+                    if matches!(error, SweepError::Log(_)) {
+                        // Others may reach the log.
+                        self.leave(&mut lease).await;
+                    }
                     pauses.rest(&stop).await;
                 }
             }
@@ -104,13 +108,17 @@ impl Dispatcher {
         }
     }
 
-    /// Brings the slots to this dispatcher's share, and sweeps them until it is time to look at the shares again.
+    /// Brings the slots to this dispatcher's share, and sweeps them until it is time to look at the shares again. Without
+    /// the log it takes no slot.
     async fn turn(
         &self,
         lease: &mut Lease,
         polls: &mut Pauses,
         stop: &CancellationToken,
     ) -> Result<(), SweepError> {
+        if Slots::of(lease).is_empty() {
+            self.log.describe().await.map_err(|error| SweepError::Log(error.to_string()))?;
+        }
         self.balance(lease).await?;
         let until = Instant::now() + self.settings.lease_ttl / BALANCES;
         if Slots::of(lease).is_empty() {

@@ -1,9 +1,12 @@
 //! How dispatchers share the slots, and what each claims.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use esteira_events::Topics;
 use esteira_outbox::{
-    Key, Lease, LeaseError, SLOTS, Slots, balance, claim, dispatchers, is_dispatched, leave, mark_published,
+    Key, Lease, LeaseError, Outgoing, SLOTS, Slots, balance, claim, dispatchers, is_dispatched, leave,
+    mark_published,
 };
 use esteira_testkit::{TestDb, on_every_engine};
 
@@ -18,6 +21,10 @@ on_every_engine!(
     claims_of_all_slots_have_every_row_once,
     a_row_of_go_is_claimed_by_all_and_is_for_one,
     a_claim_goes_on_behind_rows_of_others,
+    a_dead_dispatcher_from_before_the_clock_went_back_has_no_share,
+    nothing_is_given_up_for_who_dies_at_every_start,
+    a_lease_of_another_length_is_not_taken_for_one_of_another_time,
+    a_row_that_names_an_id_and_no_aggregate_is_for_one,
 );
 
 fn places(lease: &Lease) -> BTreeSet<String> {
@@ -168,7 +175,7 @@ async fn a_row_of_go_is_claimed_by_all_and_is_for_one(test: TestDb) {
         let slots = Slots::of(lease);
         let page = claim(&mut test.db.read().await.unwrap().conn(), slots, 0, 10).await.unwrap();
         let row = page.rows.into_iter().next().unwrap();
-        let key = esteira_outbox::Outgoing::new(row, &esteira_events::Topics::default()).key;
+        let key = Outgoing::new(row, &Topics::default()).key;
         assert_eq!(key, Key::Aggregate("order".to_owned(), 7));
         owners += usize::from(slots.have(&key));
     }
@@ -194,4 +201,54 @@ fn every_id_has_a_slot() {
     for id in [i64::MIN, -1, 0, 1, 17, i64::MAX] {
         assert!(Slots::ALL.have(&Key::Row(id)), "{id}");
     }
+}
+
+async fn a_dead_dispatcher_from_before_the_clock_went_back_has_no_share(test: TestDb) {
+    given(&test, vec![]).await;
+    settle(&test, &mut joined([0])).await;
+    test.execute("update leases set expires_at = expires_at + 3600000").await;
+    test.execute("update dispatchers set expires_at = expires_at + 3600000").await;
+    let mut new = joined([1]);
+    settle(&test, &mut new).await;
+    assert_eq!(shares(&new), [16]);
+    assert_eq!(test.texts("select owner from dispatchers").await, ["owner-01"]);
+}
+
+async fn nothing_is_given_up_for_who_dies_at_every_start(test: TestDb) {
+    given(&test, vec![]).await;
+    let mut alive = joined([0]);
+    settle(&test, &mut alive).await;
+    for crash in 1..5 {
+        balance(&test.db, &mut joined([crash])[0]).await.unwrap();
+        settle(&test, &mut alive).await;
+    }
+    assert_eq!(shares(&alive), [16]);
+}
+
+async fn a_lease_of_another_length_is_not_taken_for_one_of_another_time(test: TestDb) {
+    given(&test, vec![]).await;
+    let mut long = Lease::new("long", Duration::from_mins(10));
+    balance(&test.db, &mut long).await.unwrap();
+    balance(&test.db, &mut Lease::new("short", Duration::from_secs(6))).await.unwrap();
+    mark_published(&test.db, &mut long, &[]).await.unwrap();
+}
+
+async fn a_row_that_names_an_id_and_no_aggregate_is_for_one(test: TestDb) {
+    given(&test, vec![]).await;
+    let mut leases = joined(0..2);
+    settle(&test, &mut leases).await;
+    for (id, of) in [(1, 2), (2, 8), (8, 1), (9, 15), (15, 16)] {
+        let row = format!("({id}, {of}, 'nobody.knows', '{{}}')");
+        test.execute(&format!("insert into outbox (id, aggregate_id, event_type, payload) values {row}"))
+            .await;
+    }
+    let mut sent = Vec::new();
+    for lease in &leases {
+        let slots = Slots::of(lease);
+        let page = claim(&mut test.db.read().await.unwrap().conn(), slots, 0, 10).await.unwrap();
+        let rows = page.rows.into_iter().map(|row| Outgoing::new(row, &Topics::default()));
+        sent.extend(rows.filter(|outgoing| slots.have(&outgoing.key)).map(|outgoing| outgoing.row.id));
+    }
+    sent.sort_unstable();
+    assert_eq!(sent, [1, 2, 8, 9, 15]);
 }

@@ -64,13 +64,22 @@ impl Fixture {
     }
 
     pub(crate) fn start_with(&self, owner: &str, db: &Db, page: u32) -> Running {
+        self.run(owner, db, page, &self.log, Duration::from_secs(2))
+    }
+
+    /// One that reaches another log, or none, and keeps its lease over the longest pause.
+    pub(crate) fn start_to(&self, owner: &str, log: &Arc<FaultyLog>) -> Running {
+        self.run(owner, &self.test.db, 64, log, Duration::from_secs(15))
+    }
+
+    fn run(&self, owner: &str, db: &Db, page: u32, log: &Arc<FaultyLog>, lease_ttl: Duration) -> Running {
         let dispatcher = Dispatcher {
             db: db.clone(),
-            log: Arc::clone(&self.log) as Arc<dyn Log>,
+            log: Arc::clone(log) as Arc<dyn Log>,
             topics: Topics::default(),
             settings: DispatcherSettings {
                 owner: owner.to_owned(),
-                lease_ttl: Duration::from_secs(2),
+                lease_ttl,
                 send_margin: SEND_MARGIN,
                 poll_interval: Duration::from_millis(50),
                 page,

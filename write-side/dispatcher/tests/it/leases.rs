@@ -1,5 +1,6 @@
 //! More than one dispatcher.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use esteira_events::EventType;
@@ -7,12 +8,14 @@ use esteira_outbox::{Lease, balance, leave};
 use esteira_testkit::{TestDb, eventually, on_every_engine};
 
 use crate::fixture::{Fixture, created, oversize, updated};
+use crate::log::FaultyLog;
 
 on_every_engine!(
     two_dispatchers_share_the_slots_and_send_nothing_twice,
     dispatchers_that_come_and_go_keep_each_key_in_order,
     when_one_stops_the_other_takes_over,
     when_one_is_killed_the_other_takes_over,
+    one_without_the_log_leaves_its_slots_to_others,
     a_stale_owner_marks_nothing,
     an_owner_keeps_its_slots_while_it_looks_through_many_rows_that_wait,
 );
@@ -48,7 +51,8 @@ async fn two_dispatchers_share_the_slots_and_send_nothing_twice(test: TestDb) {
     // Go's rows tell only in their values whose they are.
     for order in 1..=32 {
         let value = format!(
-            r#"{{"event_id": "go-{order}", "occurred_at": "2026-11-22T12:43:01Z", "order_id": {order}, "reason": "why"}}"#
+            r#"{{"event_id": "{}", "occurred_at": "2026-11-22T12:43:01Z", "order_id": {order}, "reason": "why"}}"#,
+            uuid::Uuid::new_v4()
         );
         fixture
             .test
@@ -116,6 +120,23 @@ async fn when_one_is_killed_the_other_takes_over(test: TestDb) {
     assert_eq!(owners(&fixture).await, ["b"]);
     second.stop().await;
     assert_eq!(fixture.records(EventType::UserCreated).await.len(), 16);
+}
+
+async fn one_without_the_log_leaves_its_slots_to_others(test: TestDb) {
+    let fixture = Fixture::new(test).await;
+    let log = Arc::new(FaultyLog::open().await);
+    let dispatchers = [fixture.start("a"), fixture.start_to("b", &log)];
+    until_owned_by(&fixture, &["a", "b"]).await;
+    log.set_unreachable(true);
+    fixture.given((1..=32).map(created).collect()).await;
+    until_owned_by(&fixture, &["a"]).await;
+    fixture.until_left(&[]).await;
+    assert_eq!(fixture.records(EventType::UserCreated).await.len(), 32);
+    log.set_unreachable(false);
+    until_owned_by(&fixture, &["a", "b"]).await;
+    for dispatcher in dispatchers {
+        dispatcher.stop().await;
+    }
 }
 
 async fn a_stale_owner_marks_nothing(test: TestDb) {

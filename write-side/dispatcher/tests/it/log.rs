@@ -18,8 +18,10 @@ pub(crate) type Wave = Vec<NewRecord>;
 pub(crate) struct FaultyLog {
     inner: EmbeddedLog,
     _directory: TempDir,
-    /// Nothing is appended, and every call fails.
+    /// Nothing is appended, and every call that would fails.
     away: AtomicBool,
+    /// The same, and nothing else is answered.
+    unreachable: AtomicBool,
     /// While closed, what is appended is not acknowledged.
     acknowledging: watch::Sender<bool>,
     waves: Mutex<Vec<Wave>>,
@@ -33,6 +35,7 @@ impl FaultyLog {
             inner,
             _directory: directory,
             away: AtomicBool::new(false),
+            unreachable: AtomicBool::new(false),
             acknowledging: watch::Sender::new(true),
             waves: Mutex::default(),
         }
@@ -40,6 +43,11 @@ impl FaultyLog {
 
     pub(crate) fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_unreachable(&self, unreachable: bool) {
+        self.unreachable.store(unreachable, Ordering::SeqCst);
+        self.set_away(unreachable);
     }
 
     pub(crate) fn set_acknowledging(&self, acknowledging: bool) {
@@ -89,6 +97,9 @@ impl Log for FaultyLog {
     }
 
     async fn describe(&self) -> Result<LogDescription, LogError> {
+        if self.unreachable.load(Ordering::SeqCst) {
+            return Err(LogError::Unavailable("away".to_owned()));
+        }
         self.inner.describe().await
     }
 
