@@ -11,9 +11,10 @@ use esteira_command_api::refused;
 use esteira_console::failure::of_erasure;
 use esteira_erasure::{Entry, Erased, Row, RowError, UserRows, Wish};
 use esteira_events::UserId;
+use esteira_sql::Db;
 use esteira_telemetry::Health;
 use esteira_users::domain::{EraseUser, UserRejected};
-use esteira_users::{UserCommand, Users, rejected};
+use esteira_users::{UserCommand, Users, rehearse, rejected};
 use esteira_web::{JsonBody, Problem};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -71,7 +72,7 @@ async fn erase(
         let stage = Health::new().stage("erasure");
         let db = admin.letters.db.clone();
         let executor = Executor::start(Arc::new(Users), db, EXECUTOR, Arc::new(Notify::new()), stage);
-        let rows = Rows(executor.submitter());
+        let rows = Rows { commands: executor.submitter(), db: admin.letters.db.clone() };
         // The work ends with its reader.
         let each = move |erased: &Erased| drop(told.send(Line::Progress(erased.clone())));
         let erased = admin.erasure.run(&Wish { users, reason, again, dry_run }, &rows, each).await;
@@ -82,15 +83,26 @@ async fn erase(
 }
 
 /// The rows, as the users service erases them.
-struct Rows(Submitter<Users>);
+struct Rows {
+    commands: Submitter<Users>,
+    db: Db,
+}
 
 #[async_trait]
 impl UserRows for Rows {
-    async fn erase(&self, user: i64) -> Result<Row, RowError> {
-        let command = UserCommand::Erase(EraseUser { id: UserId(user) });
+    async fn erase(&self, user: i64, dry: bool) -> Result<Row, RowError> {
+        let command = EraseUser { id: UserId(user) };
         let reason = |error| refused(error, rejected).detail.clone();
-        match self.0.submit(Input::plain(command)).await {
-            Ok(_) => Ok(Row::Erased),
+        let answer = if dry {
+            let decided = rehearse(&self.db, command).await;
+            decided
+                .map_err(|error| RowError::Unavailable(format!("the write store: {error}")))?
+                .map_err(CommandError::Rejected)
+        } else {
+            self.commands.submit(Input::plain(UserCommand::Erase(command))).await.map(drop)
+        };
+        match answer {
+            Ok(()) => Ok(Row::Erased),
             Err(CommandError::Rejected(UserRejected::NotFound { .. })) => Ok(Row::Absent),
             Err(error @ CommandError::Rejected(_)) => Err(RowError::Refused(reason(error))),
             Err(error) => Err(RowError::Unavailable(reason(error))),

@@ -240,9 +240,19 @@ fn is_everywhere(platform: &Platform, found: &BTreeSet<String>) {
 async fn is_refused_until_it_may_be(platform: &Platform, shop: &Shop, story: &mut Story) {
     // Somebody needs to know whose the order is.
     let (id, order) = (story.ana.to_string(), story.order.order_id);
-    let refused = tool(platform, &["erase", "user", &id, "--yes"]).await;
     let why = format!("user {id} cannot be erased while orders of it are open: {order}");
-    assert!(refused.code == 1 && refused.err.contains(&why), "{}", refused.err);
+    for how in ["--dry-run", "--yes"] {
+        let refused = tool(platform, &["erase", "user", &id, how]).await;
+        assert!(refused.code == 1 && refused.err.contains(&why), "{how}: {}{}", refused.out, refused.err);
+        assert!(!refused.out.contains("erased"), "{how}: {}", refused.out);
+    }
+    let refused = tool(platform, &["erase", "user", &id, "--dry-run", "--json"]).await;
+    let told: Value = serde_json::from_str(&refused.out).unwrap();
+    assert_eq!(
+        (&told["users"], &told["refused"]),
+        (&json!([]), &json!([{ "user_id": story.ana, "reason": why }])),
+        "{told}"
+    );
     shop.cancel(&mut story.order).await;
     assert_eq!(story.order.canceled, Some(true));
     assert_eq!(tool(platform, &["erase", "user", &id]).await.code, 2, "it must be said that it is meant");

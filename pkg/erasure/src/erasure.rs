@@ -247,9 +247,8 @@ impl Work<'_> {
             erasures::request(db, &people.ids(), &reason).await?;
         }
         for id in asked {
-            let row = if self.dry { Ok(Row::Absent) } else { rows.erase(id).await };
             // What was asked for before stays asked for, but of nobody.
-            let (reason, is_asked_for) = match row {
+            let (reason, is_asked_for) = match rows.erase(id, self.dry).await {
                 Ok(Row::Absent) if !known.contains(&id) => {
                     (format!("there is no user {id}: no row, no event and no erasure"), false)
                 }

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 /// The rows of the users, which only a command may change.
 #[async_trait]
 pub trait UserRows: Send + Sync {
-    /// Erases the row of `user`; the event of it is in the outbox then.
-    async fn erase(&self, user: i64) -> Result<Row, RowError>;
+    /// Erases the row of `user`; the event of it is in the outbox then. `dry` changes nothing, and tells what it would come to.
+    async fn erase(&self, user: i64, dry: bool) -> Result<Row, RowError>;
 }
 
 /// What became of the row of a user.

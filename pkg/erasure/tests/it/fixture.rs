@@ -119,7 +119,7 @@ pub(crate) struct Gone;
 
 #[async_trait]
 impl UserRows for Gone {
-    async fn erase(&self, _: i64) -> Result<Row, RowError> {
+    async fn erase(&self, _: i64, _: bool) -> Result<Row, RowError> {
         Ok(Row::Absent)
     }
 }
@@ -129,7 +129,7 @@ pub(crate) struct Erasing;
 
 #[async_trait]
 impl UserRows for Erasing {
-    async fn erase(&self, _: i64) -> Result<Row, RowError> {
+    async fn erase(&self, _: i64, _: bool) -> Result<Row, RowError> {
         Ok(Row::Erased)
     }
 }

@@ -15,6 +15,7 @@ on_every_engine!(
     one_erasure_works_at_a_time,
     a_reason_does_not_keep_what_is_erased,
     who_may_not_be_erased_keeps_nobody_else,
+    a_dry_run_names_who_may_not_be_erased,
     what_is_broken_off_at_the_first_row_is_listed_and_completed,
     whom_nobody_knows_is_nobody_also_after_it_was_broken_off,
     the_lease_is_kept_however_long_a_row_takes,
@@ -52,7 +53,7 @@ struct OnlyAna;
 
 #[async_trait]
 impl UserRows for OnlyAna {
-    async fn erase(&self, user: i64) -> Result<Row, RowError> {
+    async fn erase(&self, user: i64, _: bool) -> Result<Row, RowError> {
         if user == ANA { Ok(Row::Erased) } else { Err(RowError::Refused("order 3 is open".to_owned())) }
     }
 }
@@ -72,12 +73,23 @@ async fn who_may_not_be_erased_keeps_nobody_else(store: TestDb) {
     assert_eq!(fixture.hers().await, (0, 0));
 }
 
+async fn a_dry_run_names_who_may_not_be_erased(store: TestDb) {
+    let fixture = Fixture::new(&store, &[]).await;
+    fixture.event(1, false).await;
+    let wish = esteira_erasure::Wish { users: vec![11, ANA], dry_run: true, ..Default::default() };
+    let dry = fixture.erasure.run(&wish, &OnlyAna, |_| {}).await.unwrap();
+    assert_eq!((dry.users.as_slice(), dry.refused.len(), dry.refused[0].user_id), (&[ANA][..], 1, 11));
+    assert_eq!(dry.refused[0].reason, "order 3 is open");
+    assert!(fixture.erasure.list().await.unwrap().is_empty());
+    assert_eq!(fixture.hers().await, (1, 0));
+}
+
 /// The store goes away when the row is erased.
 struct BreaksOff;
 
 #[async_trait]
 impl UserRows for BreaksOff {
-    async fn erase(&self, _: i64) -> Result<Row, RowError> {
+    async fn erase(&self, _: i64, _: bool) -> Result<Row, RowError> {
         Err(RowError::Unavailable("the store is not available".to_owned()))
     }
 }
@@ -114,7 +126,7 @@ struct Slow;
 
 #[async_trait]
 impl UserRows for Slow {
-    async fn erase(&self, _: i64) -> Result<Row, RowError> {
+    async fn erase(&self, _: i64, _: bool) -> Result<Row, RowError> {
         tokio::time::sleep(Duration::from_secs(17)).await;
         Ok(Row::Erased)
     }
@@ -132,7 +144,7 @@ struct Nobody;
 
 #[async_trait]
 impl UserRows for Nobody {
-    async fn erase(&self, _: i64) -> Result<Row, RowError> {
+    async fn erase(&self, _: i64, _: bool) -> Result<Row, RowError> {
         Err(RowError::Refused("order 3 is open".to_owned()))
     }
 }
