@@ -69,8 +69,12 @@ fn subscriber<W>(
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(parse(filter)?).with_writer(writer).with_ansi(coloured);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(parse(filter)?)
+        .with_writer(writer)
+        .with_ansi(coloured)
+        // A line that cannot be written would be told on standard error, which panics where that is the full disk.
+        .log_internal_errors(false);
     Ok(match format {
         Format::Pretty => Box::new(builder.event_format(PrettyTraced(format::format())).finish()),
         Format::Json => {
