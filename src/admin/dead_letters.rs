@@ -8,6 +8,7 @@ use axum::response::Response;
 use esteira_bus::LetterId;
 use esteira_console::failure::of_dead_letters;
 use esteira_dead_letters::{Cause, Filters, Letter, Pace, Progress, Redriven, Shown};
+use esteira_events::EventType;
 use esteira_web::{JsonBody, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -66,12 +67,27 @@ fn parse(text: &str) -> Result<LetterId, Problem> {
     text.parse().map_err(|error| Problem::bad_request("not_a_dead_letter", error))
 }
 
+/// A topic that we have not has no letters, as one has that is all right: it is mistyped.
+fn known(admin: &Admin, filters: &Filters) -> Result<(), Problem> {
+    let Some(topic) = &filters.topic else { return Ok(()) };
+    let known = EventType::ALL.map(|event| admin.letters.topics.name(event));
+    if known.contains(topic) {
+        return Ok(());
+    }
+    Err(Problem::invalid_field(
+        "topic",
+        topic,
+        format!("{topic:?} is no topic; there are {}", known.join(", ")),
+    ))
+}
+
 /// Dead letters, oldest first.
 #[utoipa::path(get, path = "/admin/dead-letters", tag = "dead letters", params(Filters), responses((status = 200, body = Vec<Letter>)))]
 async fn list(
     State(admin): State<Admin>,
     Query(filters): Query<Filters>,
 ) -> Result<Json<Vec<Letter>>, Problem> {
+    known(&admin, &filters)?;
     admin.letters.list(&filters).await.map(Json).map_err(of_dead_letters)
 }
 
@@ -81,6 +97,7 @@ async fn causes(
     State(admin): State<Admin>,
     Query(filters): Query<Filters>,
 ) -> Result<Json<Vec<Cause>>, Problem> {
+    known(&admin, &filters)?;
     let letters = admin.letters.list(&filters).await.map_err(of_dead_letters)?;
     Ok(Json(Cause::group(&letters)))
 }
@@ -122,6 +139,7 @@ async fn redrive_all(
     JsonBody { value: wish, .. }: JsonBody<RedriveWish>,
 ) -> Result<Response, Problem> {
     let until = wish.until.as_deref().map(parse).transpose()?;
+    known(&admin, &wish.filters)?;
     let pace = Pace { filters: wish.filters, until, per_second: wish.per_second };
     Ok(lines(|told| async move {
         let each = move |progress: Progress| {
