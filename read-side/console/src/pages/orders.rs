@@ -71,7 +71,7 @@ fn waiting(waiting: &[Waiting]) -> Markup {
             ul {
                 @for it in waiting {
                     li {
-                        @if let Some(sequence) = it.sequence { "Event " (sequence) " " } @else { "An event without a sequence " }
+                        @if let Some(sequence) = it.sequence { "Event #" (sequence) " " } @else { "An event without a sequence " }
                         @match it.state.as_str() {
                             "waiting" => "waits for the event before it.",
                             "retry" => { "failed " (it.attempts) " times and is tried again" @if let Some(at) = &it.next_attempt_at { " at " time datetime=(at) { (at) } } "." }
@@ -98,7 +98,7 @@ fn event(step: &Step, before: Option<&Step>) -> Markup {
         li class=(class) {
             h2 {
                 (step.event_type)
-                " " span.quiet { (step.aggregate) @if let Some(sequence) = step.sequence { " " (sequence) } }
+                " " span.quiet { (step.aggregate) @if let Some(sequence) = step.sequence { " #" (sequence) } }
             }
             ol.path {
                 li.done {

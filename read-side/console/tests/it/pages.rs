@@ -104,7 +104,7 @@ async fn an_orders_journey_is_a_timeline() {
     let page = fixture.get("/orders/12").await;
     page.shows("CREATED").shows("order.created").shows("In the view");
     page.shows("order.paid").shows("Waits for the dispatcher");
-    page.shows("What waits").shows("Event 3").shows("waits for the event before it");
+    page.shows("What waits").shows("order #2").shows("Event #3").shows("waits for the event before it");
     assert!(place.starts_with("order.created/"));
     let missing = fixture.get("/orders/13").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
