@@ -1,5 +1,6 @@
 //! How the program ends: the one place that gives exit codes their meaning.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -7,6 +8,7 @@ use axum::http::StatusCode;
 use esteira_config::ConfigError;
 
 use crate::admin::Refusal;
+use crate::commands::print::Unwritable;
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,15 +18,40 @@ pub enum Exit {
     Usage,
     Failed,
     Interrupted,
+    Unread,
+}
+
+/// A setting that this subcommand cannot do without, or not with what it is.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongSetting(pub String);
+
+/// `error` and its causes in one line, without those that the one before has told already.
+pub fn errors(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut last = line.clone();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !last.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+        (last, source) = (cause, error.source());
+    }
+    line
 }
 
 impl Exit {
-    pub const ALL: [Self; 5] = [Self::Done, Self::Found, Self::Usage, Self::Failed, Self::Interrupted];
+    pub const ALL: [Self; 6] =
+        [Self::Done, Self::Found, Self::Usage, Self::Failed, Self::Interrupted, Self::Unread];
 
     /// What `error` ends the program with. A setting is given like an argument; some arguments only the platform can judge.
     pub fn of(error: &anyhow::Error) -> Self {
-        if error.downcast_ref::<ConfigError>().is_some() {
+        if error.is::<ConfigError>() || error.is::<WrongSetting>() {
             return Self::Usage;
+        }
+        if error.downcast_ref().is_some_and(Unwritable::is_unread) {
+            return Self::Unread;
         }
         match error.downcast_ref::<Refusal>().map(|refusal| refusal.status) {
             Some(StatusCode::BAD_REQUEST) => Self::Usage,
@@ -47,6 +74,8 @@ impl Exit {
             Self::Failed => 3,
             // What a shell reports for a program that Ctrl-C ended.
             Self::Interrupted => 130,
+            // And for one that SIGPIPE ended.
+            Self::Unread => 141,
         }
     }
 
@@ -58,9 +87,11 @@ impl Exit {
             }
             Self::Usage => "wrong arguments or a wrong setting; nothing was done",
             Self::Failed => {
-                "could not be done: an engine or the platform does not answer, there is no such order, row or letter"
+                "could not be done: an engine or the platform does not answer, there is no such order, row or letter, \
+                 the output cannot be written"
             }
             Self::Interrupted => "stopped by a second signal, before everything had ended",
+            Self::Unread => "nobody read the output to its end; said without a line",
         }
     }
 

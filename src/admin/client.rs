@@ -33,7 +33,7 @@ pub enum Client {
 
 impl Client {
     pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
-        if held_elsewhere(settings) {
+        if held_elsewhere(settings)? {
             let token = settings.admin_token.as_ref().map(|tokens| tokens.first().reveal().to_owned());
             return Ok(Self::There { host: settings.host.clone(), port: settings.console_port, token });
         }

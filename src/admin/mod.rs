@@ -33,7 +33,7 @@ use crate::platform::{Check, Engines, groups};
 pub use client::{Client, Refusal};
 pub use dead_letters::RedriveWish;
 pub use erasures::ErasureWish;
-pub use operations::{RebuildWish, VerifyWish, ViewName};
+pub use operations::{RebuildWish, VerifiedAt, VerifyWish, ViewName};
 pub use outbox::StuckRow;
 pub use stream::Line;
 

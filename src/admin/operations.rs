@@ -15,6 +15,7 @@ use utoipa_axum::routes as paths;
 
 use super::Admin;
 use super::stream::{Line, lines};
+use crate::platform::Places;
 
 pub fn routes() -> OpenApiRouter<Admin> {
     OpenApiRouter::new().routes(paths!(rebuild)).routes(paths!(verify)).routes(paths!(trace))
@@ -54,6 +55,14 @@ pub struct VerifyWish {
     pub repair: bool,
 }
 
+/// What a comparison has found, and in which engines.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct VerifiedAt {
+    #[serde(flatten)]
+    pub verified: Verified,
+    pub engines: Places,
+}
+
 /// Replaces every document that is not what its history gives; the answer is a JSON line a page.
 #[utoipa::path(
     post,
@@ -82,12 +91,14 @@ async fn rebuild(
     path = "/admin/verify",
     tag = "views",
     request_body = VerifyWish,
-    responses((status = 200, body = Verified, content_type = "application/x-ndjson"))
+    responses((status = 200, body = VerifiedAt, content_type = "application/x-ndjson"))
 )]
 async fn verify(State(admin): State<Admin>, JsonBody { value: wish, .. }: JsonBody<VerifyWish>) -> Response {
+    let engines = Places::named(&admin.settings);
     lines(|told| async move {
-        let each = move |verified: &Verified| drop(told.send(Line::Progress(verified.clone())));
-        admin.projector.verify(&admin.letters.db, wish.repair, each).await.map_err(of_outage)
+        let at = |verified| VerifiedAt { verified, engines: engines.clone() };
+        let each = |verified: &Verified| drop(told.send(Line::Progress(at(verified.clone()))));
+        admin.projector.verify(&admin.letters.db, wish.repair, each).await.map(at).map_err(of_outage)
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use esteira_bench::{MySql, Options, Report, Site};
 use esteira_config::Settings;
 
-use super::print::{Output, print_json};
+use super::print::{Output, print_json, say, text};
 use crate::exit::Exit;
 use crate::platform::{kafka_config, mysql_options};
 
@@ -21,12 +21,12 @@ pub async fn bench(settings: &Settings, options: Options, output: Output) -> any
     if output.json {
         print_json(&report)?;
     } else {
-        print!("{}", report.table(before.as_ref()));
+        text(&report.table(before.as_ref()))?;
         for difference in &report.differences {
-            println!("WRONG: {difference}");
+            say!("WRONG: {difference}")?;
         }
         for figure in &behind {
-            println!("TOO FAR OFF: {figure}");
+            say!("TOO FAR OFF: {figure}")?;
         }
     }
     Ok(Exit::found_if(!report.differences.is_empty() || !behind.is_empty()))

@@ -3,7 +3,7 @@
 use clap::Args;
 use esteira_config::{Settings, markdown, reference as settings, render};
 
-use super::print::{Output, print_json};
+use super::print::{Output, print_json, text};
 use crate::exit::Exit;
 
 /// What to show of the settings.
@@ -20,7 +20,7 @@ pub fn config(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     if output.json {
         return print_json(&settings.effective());
     }
-    print!("{}", render(settings.effective()));
+    text(&render(settings.effective()))?;
     Ok(Exit::Done)
 }
 
@@ -29,6 +29,6 @@ pub fn reference(output: Output) -> anyhow::Result<Exit> {
     if output.json {
         return print_json(&settings);
     }
-    print!("{}", markdown(&settings));
+    text(&markdown(&settings))?;
     Ok(Exit::Done)
 }

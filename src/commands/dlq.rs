@@ -11,7 +11,7 @@ use esteira_dead_letters::{Cause, Filters, Letter, Progress, Redriven, Shown, St
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::print::{Output, print_json};
+use super::print::{Output, print_json, say};
 use super::progress::Bar;
 use crate::admin::{Client, RedriveWish};
 use crate::exit::Exit;
@@ -166,7 +166,7 @@ async fn list(client: &Client, filters: Filters, output: Output) -> anyhow::Resu
         let Letter { letter: id, aggregate, aggregate_id, state, error, .. } = letter;
         let aggregate = aggregate.as_deref().unwrap_or("?");
         let of = aggregate_id.map_or_else(String::new, |id| format!(" {id}"));
-        println!("{id}\t{}\t{aggregate}{of}\t{error}", name(*state));
+        say!("{id}\t{}\t{aggregate}{of}\t{error}", name(*state))?;
     }
     Ok(Exit::Done)
 }
@@ -176,8 +176,11 @@ async fn causes(client: &Client, filters: Filters, output: Output) -> anyhow::Re
     if output.json {
         return print_json(&causes);
     }
+    if !causes.is_empty() {
+        say!("LETTERS\tOPEN\tTOPIC\tGROUP\tERROR")?;
+    }
     for Cause { original_topic, group, error, count, open, .. } in &causes {
-        println!("{count}\t{open} open\t{original_topic}\t{}\t{error}", group.as_deref().unwrap_or("-"));
+        say!("{count}\t{open}\t{original_topic}\t{}\t{error}", group.as_deref().unwrap_or("-"))?;
     }
     Ok(Exit::Done)
 }
@@ -188,24 +191,21 @@ async fn show(client: &Client, letter: &LetterId, output: Output) -> anyhow::Res
         return print_json(&shown);
     }
     let Letter { state, group, error, attempts, dead_at, reason, .. } = &shown.letter;
-    println!("{letter}: {}", name(*state));
-    println!("  from      {}", shown.letter.original_topic);
-    println!("  group     {}", group.as_deref().unwrap_or("not told"));
-    println!("  error     {error}");
-    println!(
-        "  attempts  {}",
-        attempts.map_or_else(|| "not told".to_owned(), |attempts| attempts.to_string())
-    );
-    println!("  dead at   {}", dead_at.map_or_else(|| "not told".to_owned(), |at| at.to_rfc3339()));
+    say!("{letter}: {}", name(*state))?;
+    say!("  from      {}", shown.letter.original_topic)?;
+    say!("  group     {}", group.as_deref().unwrap_or("not told"))?;
+    say!("  error     {error}")?;
+    say!("  attempts  {}", attempts.map_or_else(|| "not told".to_owned(), |attempts| attempts.to_string()))?;
+    say!("  dead at   {}", dead_at.map_or_else(|| "not told".to_owned(), |at| at.to_rfc3339()))?;
     if let Some(reason) = reason {
-        println!("  reason    {reason}");
+        say!("  reason    {reason}")?;
     }
-    println!("  key       {}", shown.key.as_deref().unwrap_or("none"));
+    say!("  key       {}", shown.key.as_deref().unwrap_or("none"))?;
     for (header, value) in &shown.headers {
-        println!("  header    {header}: {}", value.as_deref().unwrap_or("null"));
+        say!("  header    {header}: {}", value.as_deref().unwrap_or("null"))?;
     }
-    println!("{}", serde_json::to_string_pretty(&shown.value)?);
-    println!("{}", effects(&shown).trim_start_matches('\n'));
+    say!("{}", serde_json::to_string_pretty(&shown.value)?)?;
+    say!("{}", effects(&shown).trim_start_matches('\n'))?;
     Ok(Exit::Done)
 }
 
@@ -245,9 +245,9 @@ async fn redrive_all(client: &Client, wish: &RedriveWish, output: Output) -> any
         print_json(&done)?;
     } else {
         let Progress { total, handed_in, refused, last_refusal } = &done;
-        println!("{handed_in} of {total} handed in, {refused} refused");
+        say!("{handed_in} of {total} handed in, {refused} refused")?;
         if let Some(reason) = last_refusal {
-            println!("the last refusal: {reason}");
+            say!("the last refusal: {reason}")?;
         }
     }
     Ok(Exit::found_if(done.refused > 0))

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use esteira_config::Settings;
 use esteira_erasure::{Entry, Erased, Refused};
 
-use super::print::{Output, print_json};
+use super::print::{Output, Unwritable, complain, print_json, say};
 use super::progress::Bar;
 use crate::admin::{Client, ErasureWish};
 use crate::exit::Exit;
@@ -73,36 +73,37 @@ async fn run(client: &Client, users: Vec<i64>, again: bool, how: How) -> anyhow:
     if how.output.json {
         print_json(&erased)?;
     } else {
-        print(&erased, wish.dry_run);
+        print(&erased, wish.dry_run)?;
     }
     Ok(Exit::found_if(!erased.refused.is_empty()))
 }
 
-fn print(erased: &Erased, dry_run: bool) {
+fn print(erased: &Erased, dry_run: bool) -> Result<(), Unwritable> {
     for Refused { user_id, reason } in &erased.refused {
-        eprintln!("user {user_id} is not erased: {reason}");
+        complain(format_args!("user {user_id} is not erased: {reason}"));
     }
     if erased.users.is_empty() {
-        return;
+        return Ok(());
     }
     let Erased { users, events, answers, parked, decisions, records, documents, .. } = erased;
     let ids: Vec<String> = users.iter().map(i64::to_string).collect();
     let what = if dry_run { "would be erased" } else { "erased" };
-    println!(
+    say!(
         "user {} {what}: {events} events, {records} records of the log, {documents} documents of the views,",
         ids.join(", ")
-    );
-    println!("{parked} parked records, {answers} kept answers, {decisions} reasons");
+    )?;
+    say!("{parked} parked records, {answers} kept answers, {decisions} reasons")?;
     if dry_run {
-        println!("{} partitions would be published again", erased.partitions);
+        say!("{} partitions would be published again", erased.partitions)?;
     } else {
-        println!("{} partitions published again: {} records", erased.partitions, erased.published_again);
+        say!("{} partitions published again: {} records", erased.partitions, erased.published_again)?;
     }
     for group in &erased.behind {
-        println!(
+        say!(
             "group {group} stands still before what was deleted: unless it is stopped, run it again once it goes on"
-        );
+        )?;
     }
+    Ok(())
 }
 
 async fn list(client: &Client, output: Output) -> anyhow::Result<Exit> {
@@ -112,7 +113,7 @@ async fn list(client: &Client, output: Output) -> anyhow::Result<Exit> {
     }
     for Entry { user_id, reason, requested_at, erased_at } in &entries {
         let erased = erased_at.map_or_else(|| "broken off".to_owned(), |at| at.to_string());
-        println!("{user_id}\t{requested_at}\t{erased}\t{reason}");
+        say!("{user_id}\t{requested_at}\t{erased}\t{reason}")?;
     }
     Ok(Exit::Done)
 }

@@ -9,14 +9,15 @@ use esteira_config::Settings;
 use http_body_util::BodyExt;
 use serde_json::Value;
 
-use super::print::{Output, print_json};
-use crate::exit::Exit;
+use super::print::{Output, Unwritable, print_json, say};
+use crate::exit::{Exit, WrongSetting};
 use crate::platform::send;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub async fn healthcheck(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
-    let port = settings.port.context("PORT is not set: it says which process to ask")?;
+    let unset = || WrongSetting("PORT is not set: it says which process to ask".to_owned());
+    let port = settings.port.ok_or_else(unset)?;
     let exchange = async {
         let response = send("127.0.0.1", port, Request::get("/readyz").body(Body::empty())?).await?;
         let ready = response.status().is_success();
@@ -30,15 +31,16 @@ pub async fn healthcheck(settings: &Settings, output: Output) -> anyhow::Result<
     if output.json {
         print_json(&told)?;
     } else {
-        print(&told);
+        print(&told)?;
     }
     Ok(Exit::found_if(!ready))
 }
 
-fn print(told: &Value) {
+fn print(told: &Value) -> Result<(), Unwritable> {
     let text = |of: &Value, member: &str| of[member].as_str().unwrap_or_default().to_owned();
-    println!("{}", text(told, "status"));
+    say!("{}", text(told, "status"))?;
     for stage in told["stages"].as_array().into_iter().flatten() {
-        println!("  {:<20} {}  {}", text(stage, "name"), text(stage, "state"), text(stage, "reason"));
+        say!("  {:<20} {}  {}", text(stage, "name"), text(stage, "state"), text(stage, "reason"))?;
     }
+    Ok(())
 }

@@ -51,7 +51,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Openapi { service } => contracts::openapi(service),
         Command::Asyncapi => contracts::asyncapi(),
         Command::Healthcheck(output) => healthcheck::healthcheck(&settings()?, output).await,
-        Command::Completions { shell } => Ok(generate::completions(shell)),
+        Command::Completions { shell } => generate::completions(shell),
         Command::Man { out } => generate::man(out.as_deref()),
     }
 }

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use esteira_config::Settings;
 use serde_json::{Value, json};
 
-use super::print::{Output, print_json};
+use super::print::{Output, print_json, say};
 use crate::admin::{Client, StuckRow};
 use crate::exit::Exit;
 
@@ -58,10 +58,7 @@ async fn list(client: &Client, output: Output) -> anyhow::Result<Exit> {
     for StuckRow { id, aggregate, aggregate_id, event_type, attempts, error, .. } in &rows {
         let of = aggregate.as_deref().unwrap_or("?");
         let number = aggregate_id.map_or_else(String::new, |id| format!(" {id}"));
-        println!(
-            "{id}\t{event_type}\t{of}{number}\t{attempts} attempts\t{}",
-            error.as_deref().unwrap_or("-")
-        );
+        say!("{id}\t{event_type}\t{of}{number}\t{attempts} attempts\t{}", error.as_deref().unwrap_or("-"))?;
     }
     Ok(Exit::Done)
 }

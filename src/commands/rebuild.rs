@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use esteira_config::Settings;
 use esteira_projector::Rebuilt;
 
-use super::print::{Output, print_json};
+use super::print::{Output, Unwritable, print_json, say};
 use super::progress::Bar;
 use crate::admin::{Client, RebuildWish, ViewName};
 use crate::exit::Exit;
@@ -22,19 +22,19 @@ pub async fn rebuild(settings: &Settings, views: Vec<ViewName>, output: Output) 
     if output.json {
         print_json(&rebuilt)?;
     } else {
-        print(&rebuilt, started.elapsed());
+        print(&rebuilt, started.elapsed())?;
     }
     Ok(Exit::found_if(!rebuilt.broken.is_empty()))
 }
 
-fn print(rebuilt: &Rebuilt, took: Duration) {
+fn print(rebuilt: &Rebuilt, took: Duration) -> Result<(), Unwritable> {
     let Rebuilt { events, replaced, removed, broken, .. } = rebuilt;
     for reason in broken {
-        println!("{reason}");
+        say!("{reason}")?;
     }
     let seconds = took.as_secs_f64();
-    println!(
+    say!(
         "{events} events in {seconds:.1} s: {replaced} documents replaced, {removed} removed, {} left as they are",
         broken.len()
-    );
+    )
 }

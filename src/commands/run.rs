@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use uuid::Uuid;
 
 use super::print::Output;
-use crate::exit::Exit;
+use crate::exit::{Exit, errors};
 use crate::platform::{Engines, Listeners, Needs, Platform, banner, create_topics, migrate};
 use crate::roles::{self, Role};
 
@@ -36,7 +36,9 @@ async fn until_stopped(
     };
     tokio::select! {
         () = platform.started() => {
-            banner::print(&platform, roles, output.json);
+            if let Err(error) = banner::print(&platform, roles, output.json) {
+                tracing::warn!(error = errors(&error), "nobody reads where everything is");
+            }
             signals.next().await;
         }
         () = signals.next() => {}

@@ -3,7 +3,7 @@
 use esteira_config::Settings;
 use serde_json::{Value, json};
 
-use super::print::{Output, print_json};
+use super::print::{Output, print_json, say};
 use crate::exit::Exit;
 use crate::platform::{Engines, Needs, create_topics};
 
@@ -16,7 +16,7 @@ pub async fn topics(settings: &Settings, output: Output) -> anyhow::Result<Exit>
         return print_json(&topics.into_iter().map(topic).collect::<Vec<Value>>());
     }
     for (name, created) in topics {
-        println!("{name}\t{}", if created { "created" } else { "present" });
+        say!("{name}\t{}", if created { "created" } else { "present" })?;
     }
     Ok(Exit::Done)
 }

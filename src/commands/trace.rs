@@ -3,7 +3,7 @@
 use esteira_config::Settings;
 use esteira_query_api::{Journey, Step, StepState, Waiting};
 
-use super::print::{Output, print_json};
+use super::print::{Output, print_json, say};
 use crate::admin::Client;
 use crate::exit::Exit;
 
@@ -16,23 +16,20 @@ pub async fn trace(settings: &Settings, order: i64, output: Output) -> anyhow::R
         return print_json(&journey);
     }
     let Journey { order_id, status, version, events, waiting } = &journey;
-    println!("order {order_id}: {} at version {version}", status.as_deref().unwrap_or("no view"));
+    say!("order {order_id}: {} at version {version}", status.as_deref().unwrap_or("no view"))?;
     for step in events {
-        println!("{}", line(step));
+        say!("{}", line(step))?;
     }
     for Waiting { sequence, state, attempts, error, next_attempt_at } in waiting {
-        let sequence = sequence.map_or_else(|| "-".to_owned(), |sequence| sequence.to_string());
+        let sequence = sequence.map_or_else(|| "-".to_owned(), |sequence| format!("#{sequence}"));
         let next = next_attempt_at.as_deref().map_or_else(String::new, |at| format!(", next at {at}"));
-        println!(
-            "  parked {sequence}: {state}, {attempts} attempts{next} {}",
-            error.as_deref().unwrap_or("")
-        );
+        say!("  parked {sequence}: {state}, {attempts} attempts{next} {}", error.as_deref().unwrap_or(""))?;
     }
     Ok(Exit::Done)
 }
 
 fn line(step: &Step) -> String {
-    let sequence = step.sequence.map_or_else(|| "-".to_owned(), |sequence| sequence.to_string());
+    let sequence = step.sequence.map_or_else(|| "-".to_owned(), |sequence| format!("#{sequence}"));
     let place = match (step.partition, step.offset) {
         (Some(partition), Some(offset)) => format!("{}/{partition}/{offset}", step.topic),
         _ => step.topic.clone(),
@@ -44,7 +41,7 @@ fn line(step: &Step) -> String {
         StepState::Applied => "applied",
     };
     format!(
-        "  {}  {:<11} {sequence:>3}  {:<16} {state:<10} {place}",
+        "  {}  {:<11} {sequence:>4}  {:<16} {state:<10} {place}",
         step.occurred_at, step.aggregate, step.event_type
     )
 }

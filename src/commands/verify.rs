@@ -3,16 +3,17 @@
 use esteira_config::Settings;
 use esteira_projector::{Difference, Verified, Where};
 
-use super::print::{Output, print_json};
+use super::print::{Output, Unwritable, print_json, say};
 use super::progress::Bar;
-use crate::admin::{Client, VerifyWish};
+use crate::admin::{Client, VerifiedAt, VerifyWish};
 use crate::exit::Exit;
+use crate::platform::Places;
 
 pub async fn verify(settings: &Settings, repair: bool, output: Output) -> anyhow::Result<Exit> {
     let client = Client::open(settings).await?;
     let bar = Bar::new("events");
-    let told = |verified: Verified| bar.at(verified.read, verified.total);
-    let verified: anyhow::Result<Verified> =
+    let told = |VerifiedAt { verified, .. }: VerifiedAt| bar.at(verified.read, verified.total);
+    let verified: anyhow::Result<VerifiedAt> =
         client.follow("/admin/verify", &VerifyWish { repair }, told).await;
     bar.end();
     client.close().await;
@@ -20,20 +21,22 @@ pub async fn verify(settings: &Settings, repair: bool, output: Output) -> anyhow
     if output.json {
         print_json(&verified)?;
     } else {
-        print(&verified);
+        print(&verified)?;
     }
-    Ok(Exit::found_if(!verified.differences.is_empty()))
+    Ok(Exit::found_if(!verified.verified.differences.is_empty()))
 }
 
-fn print(verified: &Verified) {
+fn print(VerifiedAt { verified, engines }: &VerifiedAt) -> Result<(), Unwritable> {
+    let Places { store, log, views } = engines;
+    say!("{store}, {log}, {views}")?;
     for Difference { of, at, found, expected } in &verified.differences {
-        println!("{of}, {}\n  found     {found}\n  expected  {expected}", name(*at));
+        say!("{of}, {}\n  found     {found}\n  expected  {expected}", name(*at))?;
     }
     let Verified { read, aggregates, repaired, differences, .. } = verified;
-    println!(
+    say!(
         "{aggregates} aggregates, {read} events and records: {repaired} repaired, {} differences",
         differences.len()
-    );
+    )
 }
 
 fn name(at: Where) -> &'static str {

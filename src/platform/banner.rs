@@ -1,84 +1,45 @@
 //! The first lines: where everything is and what to try.
 
-use esteira_config::Settings;
 use serde_json::{Map, Value, json};
 
+use super::places::Places;
 use super::running::Platform;
+use crate::commands::print::{Unwritable, say};
 use crate::roles::Role;
 
-pub fn print(platform: &Platform, roles: &[Role], as_json: bool) {
-    let settings = &platform.settings;
+pub fn print(platform: &Platform, roles: &[Role], as_json: bool) -> Result<(), Unwritable> {
     if as_json {
-        println!("{}", document(settings, roles));
-    } else if roles.len() < Role::ALL.len() {
-        let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
-        println!("esteira {} is running", names.join(", "));
-    } else {
-        print_all(settings);
+        return say!("{}", document(platform, roles));
     }
+    if roles.len() == Role::ALL.len() {
+        return print_all(platform);
+    }
+    let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    say!("esteira {} is running", names.join(", "))
 }
 
-fn print_all(settings: &Settings) {
-    let url = |port: u16| url(settings, port);
-    let Engines { store, log, views } = Engines::of(settings);
-    println!("esteira is ready");
-    println!("  users     {}/docs", url(settings.users_port));
-    println!("  products  {}/docs", url(settings.products_port));
-    println!("  orders    {}/docs", url(settings.orders_port));
-    println!("  queries   {}/docs", url(settings.query_port));
-    println!("  console   {}", url(settings.console_port));
-    println!("  engines   {store} → {log} → {views}");
-    println!("try");
-    println!("  scripts/demo");
-    println!(
-        "  curl {}/users --json '{{\"name\": \"Ana Souza\", \"email\": \"ana@example.com\"}}'",
-        url(settings.users_port)
-    );
-    println!("  curl {}/q/users", url(settings.query_port));
-    println!("stop with Ctrl-C");
+fn print_all(platform: &Platform) -> Result<(), Unwritable> {
+    let url = |role| platform.url(role).unwrap_or_default();
+    let Places { store, log, views } = Places::of(&platform.settings);
+    let (users, queries) = (url(Role::Users), url(Role::Query));
+    say!("esteira is ready")?;
+    say!("  users     {users}/docs")?;
+    say!("  products  {}/docs", url(Role::Products))?;
+    say!("  orders    {}/docs", url(Role::Orders))?;
+    say!("  queries   {queries}/docs")?;
+    say!("  console   {}", url(Role::Console))?;
+    say!("  engines   {store} → {log} → {views}")?;
+    say!("try")?;
+    say!("  scripts/demo")?;
+    say!("  curl {users}/users --json '{{\"name\": \"Ana Souza\", \"email\": \"ana@example.com\"}}'")?;
+    say!("  curl {queries}/q/users")?;
+    say!("stop with Ctrl-C")
 }
 
 /// One line, for whoever started this process: its roles, where each listens, its engines.
-fn document(settings: &Settings, roles: &[Role]) -> Value {
+fn document(platform: &Platform, roles: &[Role]) -> Value {
     let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
-    let urls: Map<String, Value> = roles
-        .iter()
-        .filter_map(|role| {
-            let (port, _) = role.port(settings, roles.len() == 1)?;
-            Some((role.name().to_owned(), url(settings, port).into()))
-        })
-        .collect();
-    let Engines { store, log, views } = Engines::of(settings);
-    json!({ "roles": names, "urls": urls, "engines": { "store": store, "log": log, "views": views } })
-}
-
-fn url(settings: &Settings, port: u16) -> String {
-    format!("http://{}:{port}", settings.host)
-}
-
-/// Where each engine is, without passwords.
-struct Engines {
-    store: String,
-    log: String,
-    views: String,
-}
-
-impl Engines {
-    fn of(settings: &Settings) -> Self {
-        let data = settings.data_dir.display();
-        Self {
-            store: settings
-                .mysql_dsn
-                .as_ref()
-                .map_or_else(|| format!("{data}/store.db"), ToString::to_string),
-            log: settings
-                .kafka_brokers
-                .as_ref()
-                .map_or_else(|| format!("{data}/log.db"), ToString::to_string),
-            views: settings
-                .mongo_uri
-                .as_ref()
-                .map_or_else(|| format!("{data}/views.db"), ToString::to_string),
-        }
-    }
+    let urls: Map<String, Value> =
+        roles.iter().filter_map(|role| Some((role.name().to_owned(), platform.url(*role)?.into()))).collect();
+    json!({ "roles": names, "urls": urls, "engines": Places::of(&platform.settings) })
 }

@@ -18,7 +18,9 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::groups::groups;
 use super::lock::DataLock;
+use super::places::{LOG_FILE, Places, STORE_FILE, VIEWS_FILE};
 use super::schema::schemas;
+use crate::exit::WrongSetting;
 use crate::roles::Role;
 
 /// How long the log may take to acknowledge a record before it counts as away.
@@ -98,10 +100,10 @@ impl Engines {
         let missing: Vec<&str> =
             embedded.into_iter().filter(|(needed, _)| *needed).map(|(_, name)| name).collect();
         if needs.shared && !missing.is_empty() {
-            bail!(
+            bail!(WrongSetting(format!(
                 "set {}: a role of its own shares its data with other processes, and the embedded engines are for one process",
                 missing.join(" and ")
-            );
+            )));
         }
         let lock =
             if missing.is_empty() { None } else { Some(Arc::new(DataLock::take(&settings.data_dir)?)) };
@@ -141,7 +143,11 @@ impl Engines {
     pub async fn examine(&self, settings: &Settings) -> Vec<Check> {
         let mut checks = Vec::new();
         if let Some(store) = &self.store {
-            checks.extend(checkup::of_store(store, &schemas()).await);
+            let mut found = checkup::of_store(store, &schemas()).await;
+            if let Some(version) = found.first_mut().filter(|check| check.ok) {
+                version.detail = format!("{} at {}", version.detail, Places::of(settings).store);
+            }
+            checks.append(&mut found);
         }
         if let Some(log) = &self.log {
             let topics = Topics::with_prefix(settings.topic_prefix.clone());
@@ -168,7 +174,7 @@ fn store_for_tales(settings: &Settings) -> Option<Db> {
 
 async fn open_store(settings: &Settings, patience: Duration) -> anyhow::Result<Db> {
     let Some(dsn) = &settings.mysql_dsn else {
-        let path = settings.data_dir.join("store.db");
+        let path = settings.data_dir.join(STORE_FILE);
         return Db::sqlite(&path).await.with_context(|| format!("{} cannot be opened", path.display()));
     };
     if let Some(file) = &settings.mysql_ca_file {
@@ -212,7 +218,7 @@ fn check_authorities(setting: &str, file: &Path) -> anyhow::Result<()> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("{setting}: {shown} cannot be read"))?;
     if !text.contains("-----BEGIN CERTIFICATE-----") {
-        bail!("{setting}: {shown} has no certificate in PEM form");
+        bail!(WrongSetting(format!("{setting}: {shown} has no certificate in PEM form")));
     }
     Ok(())
 }
@@ -243,7 +249,7 @@ pub fn mysql_options(dsn: &MysqlDsn, settings: &Settings) -> MySqlConnectOptions
 
 async fn open_log(settings: &Settings, patience: Duration) -> anyhow::Result<Arc<dyn Log>> {
     let Some(brokers) = &settings.kafka_brokers else {
-        let path = settings.data_dir.join("log.db");
+        let path = settings.data_dir.join(LOG_FILE);
         let log =
             EmbeddedLog::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
         return Ok(Arc::new(log));
@@ -311,14 +317,16 @@ fn check_build(security: &KafkaSecurity, protocol: SecurityProtocol) -> anyhow::
         Some(SaslMechanism::Plain) | None => return Ok(()),
     };
     if cfg!(not(feature = "kafka-tls")) {
-        bail!("{setting} needs an esteira that was built with --features kafka-tls; this one was not");
+        bail!(WrongSetting(format!(
+            "{setting} needs an esteira that was built with --features kafka-tls; this one was not"
+        )));
     }
     Ok(())
 }
 
 async fn open_views(settings: &Settings, patience: Duration) -> anyhow::Result<Arc<dyn Views>> {
     let Some(uri) = &settings.mongo_uri else {
-        let path = settings.data_dir.join("views.db");
+        let path = settings.data_dir.join(VIEWS_FILE);
         let views =
             SqliteViews::open(&path).await.with_context(|| format!("{} cannot be opened", path.display()))?;
         return Ok(Arc::new(views));

@@ -21,4 +21,10 @@ impl Listeners {
         }
         Ok(Self(bound))
     }
+
+    /// The ports as they are: of 0 the system has made any free one.
+    pub fn ports(&self) -> Vec<(Role, u16)> {
+        let port = |(role, listener): &(Role, TcpListener)| Some((*role, listener.local_addr().ok()?.port()));
+        self.0.iter().filter_map(port).collect()
+    }
 }

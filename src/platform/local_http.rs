@@ -11,9 +11,14 @@ use tokio::net::TcpStream;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// How a URL has `host` and `port`.
+pub fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 /// Sends `request` over a connection of its own.
 pub async fn send(host: &str, port: u16, mut request: Request<Body>) -> anyhow::Result<Response> {
-    let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let authority = authority(host, port);
     let exchange = async {
         request.headers_mut().insert(header::HOST, HeaderValue::from_str(&authority)?);
         let stream = tokio::time::timeout(CONNECT, TcpStream::connect((host, port))).await??;

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use esteira_config::Settings;
 
+use super::places::{LOG_FILE, STORE_FILE, VIEWS_FILE};
+
 /// Held as long as the file is open; the operating system gives it up when the process dies.
 #[derive(Debug)]
 pub struct DataLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
@@ -38,9 +40,27 @@ impl DataLock {
     }
 }
 
-/// Whether an embedded engine is wanted that another process has open.
-pub fn held_elsewhere(settings: &Settings) -> bool {
-    let embedded =
-        settings.mysql_dsn.is_none() || settings.kafka_brokers.is_none() || settings.mongo_uri.is_none();
-    embedded && DataLock::take(&settings.data_dir).is_err()
+/// Whether an embedded engine is wanted that another process has open. Where there is none at all, a tool would make a platform
+/// and find it in good order: that is refused.
+pub fn held_elsewhere(settings: &Settings) -> anyhow::Result<bool> {
+    let embedded = [
+        (settings.mysql_dsn.is_none(), "MYSQL_DSN", STORE_FILE),
+        (settings.kafka_brokers.is_none(), "KAFKA_BROKERS", LOG_FILE),
+        (settings.mongo_uri.is_none(), "MONGO_URI", VIEWS_FILE),
+    ];
+    let embedded: Vec<_> = embedded.into_iter().filter(|(wanted, ..)| *wanted).collect();
+    if embedded.is_empty() {
+        return Ok(false);
+    }
+    let data_dir = &settings.data_dir;
+    if !embedded.iter().any(|(_, _, file)| data_dir.join(file).exists()) {
+        let list = |names: Vec<&str>| names.join(", ");
+        bail!(
+            "ESTEIRA_DATA_DIR: {} is no platform's: it has none of {}. Name the directory of one, or its servers by {}",
+            data_dir.display(),
+            list(embedded.iter().map(|(_, _, file)| *file).collect()),
+            list(embedded.iter().map(|(_, setting, _)| *setting).collect()),
+        );
+    }
+    Ok(DataLock::take(data_dir).is_err())
 }

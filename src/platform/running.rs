@@ -24,6 +24,7 @@ use uuid::Uuid;
 use super::engines::Engines;
 use super::gauges::{Gauges, GroupGauges};
 use super::listeners::Listeners;
+use super::local_http::authority;
 use crate::roles::Role;
 
 /// How often what no retry can ask for any more is removed.
@@ -50,6 +51,8 @@ pub struct Platform {
     stop: CancellationToken,
     apis: Vec<(Role, OpenApiRouter, ApiInfo)>,
     console: Option<Console>,
+    /// Where each role listens that does.
+    ports: Vec<(Role, u16)>,
     projector: Option<Arc<Projector>>,
     gauges: Gauges,
     /// End by themselves after `stop`.
@@ -69,6 +72,7 @@ impl Platform {
             stop: CancellationToken::new(),
             apis: Vec::new(),
             console: None,
+            ports: Vec::new(),
             projector: None,
             gauges: Gauges::default(),
             tasks: JoinSet::new(),
@@ -200,9 +204,16 @@ impl Platform {
         self.console = Some(console);
     }
 
+    /// Where `role` answers, once this process listens.
+    pub fn url(&self, role: Role) -> Option<String> {
+        let (_, port) = self.ports.iter().find(|(of, _)| *of == role)?;
+        Some(format!("http://{}", authority(&self.settings.host, *port)))
+    }
+
     /// Serves every role's API on its port; a role without one serves its health.
     pub fn listen(&mut self, listeners: Listeners) {
         let limits = Limits { grace: self.settings.shutdown_grace, ..Limits::default() };
+        self.ports = listeners.ports();
         for (role, listener) in listeners.0 {
             let api =
                 self.apis.iter().position(|(of, ..)| *of == role).map(|index| self.apis.swap_remove(index));

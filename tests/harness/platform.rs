@@ -194,9 +194,20 @@ impl Platform {
         }
     }
 
+    /// As [`Self::start`], after `prepare` has had the command.
+    pub async fn start_with(&mut self, process: &str, prepare: impl FnOnce(&mut Command)) {
+        self.spawn_with(process, prepare);
+        self.ready(process).await;
+    }
+
     pub fn spawn(&mut self, process: &str) {
+        self.spawn_with(process, |_| ());
+    }
+
+    fn spawn_with(&mut self, process: &str, prepare: impl FnOnce(&mut Command)) {
         let port = self.door(process);
         let mut command = self.command(process);
+        prepare(&mut command);
         if process != ALL {
             command.env("PORT", port.to_string());
         }

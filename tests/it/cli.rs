@@ -78,11 +78,15 @@ fn the_manual_has_a_page_for_every_subcommand() {
         let page = std::fs::read_to_string(directory.path().join(name)).unwrap();
         assert!(page.contains(".SH SYNOPSIS"), "{name}");
     }
-    let nowhere = esteira(&["man", "--out", "/nowhere/at/all"]).output().unwrap();
+    let deeper = directory.path().join("share/man/man1");
+    assert_eq!(code(&esteira(&["man", "--out", deeper.to_str().unwrap()]).output().unwrap()), 0);
+    assert!(deeper.join("esteira.1").exists());
+    let below_a_file = directory.path().join("esteira.1/man1").display().to_string();
+    let refused = esteira(&["man", "--out", &below_a_file]).output().unwrap();
     assert!(
-        code(&nowhere) == 3 && text(&nowhere.stderr).contains("/nowhere/at/all"),
+        code(&refused) == 3 && text(&refused.stderr).contains(&below_a_file),
         "{}",
-        text(&nowhere.stderr)
+        text(&refused.stderr)
     );
 }
 
@@ -101,14 +105,178 @@ fn a_wrong_call_is_told_by_its_code() {
         (&["doctor"], &[("ESTEIRA_USERS_PORT", "many")], 2),
         (&["doctor"], &[("ESTEIRA_DATADIR", "x")], 2),
         (&["healthcheck"], &[("PORT", "1")], 3),
-        (&["user-service"], &[], 3),
-        (&["doctor", "--json"], &[("MONGO_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200")], 1),
+        (&["healthcheck"], &[], 2),
+        (&["user-service"], &[], 2),
+        (&["doctor"], &[], 3),
+        (&["doctor"], &NOBODY, 1),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let output =
             esteira(arguments).current_dir(&directory).envs(variables.iter().copied()).output().unwrap();
         assert_eq!(code(&output), expected, "{arguments:?} {variables:?}: {}", text(&output.stderr));
     }
+}
+
+/// Servers that do not answer.
+const NOBODY: [(&str, &str); 3] = [
+    ("MYSQL_DSN", "root:hunter2@tcp(127.0.0.1:1)/shop"),
+    ("KAFKA_BROKERS", "127.0.0.1:1"),
+    ("MONGO_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200"),
+];
+
+#[test]
+fn a_cause_is_told_once() {
+    let output = esteira(&["doctor", "--json"]).envs(NOBODY).output().unwrap();
+    let checks: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let store = checks[0]["detail"].as_str().unwrap();
+    assert_eq!(store.matches("Connection refused").count(), 1, "{store}");
+}
+
+/// What looks at a platform.
+const TOOLS: [&[&str]; 8] = [
+    &["doctor"],
+    &["verify"],
+    &["trace", "1"],
+    &["rebuild"],
+    &["outbox", "list"],
+    &["dlq", "list"],
+    &["erase", "list"],
+    &["erase", "user", "1", "--dry-run"],
+];
+
+#[test]
+fn a_tool_does_not_make_the_platform_that_it_looks_at() {
+    for arguments in TOOLS {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("empty")).unwrap();
+        for data in ["data", "empty"] {
+            let output =
+                esteira(arguments).current_dir(&directory).env("ESTEIRA_DATA_DIR", data).output().unwrap();
+            let (line, out) = (text(&output.stderr), text(&output.stdout));
+            assert_eq!(
+                (code(&output), out.as_str(), line.lines().count()),
+                (3, "", 1),
+                "{arguments:?} {line}"
+            );
+            for part in ["esteira: ESTEIRA_DATA_DIR: ", data, "MYSQL_DSN", "KAFKA_BROKERS", "MONGO_URI"] {
+                assert!(line.contains(part), "{part:?} in {line}");
+            }
+        }
+        assert!(!directory.path().join("data").exists());
+        assert_eq!(std::fs::read_dir(directory.path().join("empty")).unwrap().count(), 0);
+    }
+    let [mysql, kafka, _] = NOBODY;
+    let directory = tempfile::tempdir().unwrap();
+    let output = esteira(&["verify"]).current_dir(&directory).envs([mysql, kafka]).output().unwrap();
+    let line = text(&output.stderr);
+    assert!(line.contains("none of views.db.") && line.ends_with("servers by MONGO_URI\n"), "{line}");
+}
+
+/// What prints without a platform.
+const PRINTERS: [&[&str]; 8] = [
+    &["--help"],
+    &["config"],
+    &["config", "--json"],
+    &["config", "--reference"],
+    &["openapi", "orders"],
+    &["asyncapi"],
+    &["completions", "bash"],
+    &["man"],
+];
+
+/// A pipe that nobody reads any more, as `head` leaves it.
+fn unread() -> std::io::PipeWriter {
+    std::io::pipe().unwrap().1
+}
+
+fn assert_unread(arguments: &[&str], output: &Output) {
+    assert_eq!((code(output), text(&output.stderr)), (141, String::new()), "{arguments:?}");
+}
+
+fn assert_full(arguments: &[&str], output: &Output) {
+    let line = "esteira: standard output cannot be written: No space left on device (os error 28)\n";
+    assert_eq!((code(output), text(&output.stderr).as_str()), (3, line), "{arguments:?}");
+}
+
+fn full() -> std::fs::File {
+    std::fs::File::options().write(true).open("/dev/full").unwrap()
+}
+
+#[test]
+fn output_that_nobody_reads_or_that_finds_no_space_is_no_panic() {
+    for arguments in PRINTERS {
+        assert_unread(arguments, &esteira(arguments).stdout(unread()).output().unwrap());
+        assert_full(arguments, &esteira(arguments).stdout(full()).output().unwrap());
+    }
+    let nobody = esteira(&["teleport"]).stderr(full()).output().unwrap();
+    assert_eq!(code(&nobody), 2);
+    let nobody = esteira(&["user-service"]).stderr(full()).output().unwrap();
+    assert_eq!(code(&nobody), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tool_whose_output_nobody_reads_ends_and_the_platform_goes_on() {
+    let mut platform = Platform::files();
+    // Its first lines are not read either.
+    platform.start_with(ALL, |command| _ = command.stdout(unread())).await;
+    esteira_testkit::eventually("the first lines are lost", || async {
+        std::fs::read_to_string(platform.log_of(ALL)).unwrap().contains("nobody reads").then_some(())
+    })
+    .await;
+    let shop = super::harness::client::Shop::new(platform.ports);
+    // She may be erased.
+    shop.user("Eva").await;
+    let (user, product) = (shop.user("Ana").await, shop.product("Mouse", 9).await);
+    shop.order(user, product, 1).await;
+    // Lists are empty and print nothing.
+    let prints = |arguments: &&[&str]| arguments.last() != Some(&"list");
+    for arguments in TOOLS.into_iter().filter(prints) {
+        for json in [&[][..], &["--json"]] {
+            let tool = |stdout: std::process::Stdio| {
+                let mut command = platform.command(arguments[0]);
+                command.args(&arguments[1..]).args(json).stdout(stdout);
+                command.stderr(std::process::Stdio::piped()).output().unwrap()
+            };
+            assert_unread(arguments, &tool(unread().into()));
+            assert_full(arguments, &tool(full().into()));
+        }
+    }
+    platform.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_under_its_log_does_not_stop_the_platform() {
+    let mut platform = Platform::files();
+    platform.start_with(ALL, |command| _ = command.stdout(full()).stderr(full())).await;
+    super::harness::client::Shop::new(platform.ports).user("Ana").await;
+    assert_eq!(platform.readiness(ALL).await, Some(200));
+    platform.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_that_the_system_chose_is_told() {
+    let mut platform = Platform::files();
+    for name in ["USERS", "PRODUCTS", "ORDERS", "QUERY", "CONSOLE"] {
+        platform.set(ALL, &format!("ESTEIRA_{name}_PORT"), "0");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let told = directory.path().join("ready.json");
+    let mut command = platform.command(ALL);
+    command.arg("--json").stdout(std::fs::File::create(&told).unwrap());
+    let mut process = command.spawn().unwrap();
+    let line = esteira_testkit::eventually("it is ready", || async {
+        let text = std::fs::read_to_string(&told).unwrap();
+        text.ends_with('\n').then(|| serde_json::from_str::<Value>(&text).unwrap())
+    })
+    .await;
+    let mut answers = Vec::new();
+    for url in line["urls"].as_object().unwrap().values() {
+        let answer = reqwest::get(format!("{}/readyz", url.as_str().unwrap())).await;
+        answers.push(answer.ok().map(|answer| answer.status().as_u16()));
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(answers, [Some(200); 5], "{line}");
 }
 
 #[test]
@@ -158,7 +326,7 @@ async fn every_tool_prints_json_with_the_documented_fields() {
             ],
         ),
         (&["trace", &order], &["events", "order_id", "status", "version", "waiting"]),
-        (&["verify"], &["aggregates", "differences", "read", "repaired", "total"]),
+        (&["verify"], &["aggregates", "differences", "engines", "read", "repaired", "total"]),
         (&["rebuild"], &["broken", "events", "removed", "replaced", "total"]),
         (&["dlq", "redrive", "--all"], &["handed_in", "refused", "total"]),
         (

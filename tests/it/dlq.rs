@@ -94,6 +94,20 @@ async fn user(platform: &Platform, id: i64) -> Option<(String, i64)> {
     Some((document.body["name"].as_str().unwrap().to_owned(), document.version()))
 }
 
+async fn a_mistyped_topic_is_refused(platform: &Platform) {
+    let mistyped = ["--topic", "order.payd"];
+    for command in
+        [&["list"][..], &["list", "--causes"], &["redrive", "--all"], &["redrive", "--all", "--dry-run"]]
+    {
+        let (code, told) = dlq(platform, &[command, &mistyped].concat()).await;
+        let known = Topics::with_prefix(platform.topic_prefix.clone()).name(EventType::OrderPaid);
+        assert!(
+            code == 2 && told.contains("order.payd") && told.contains(&known),
+            "{command:?}: {code} {told}"
+        );
+    }
+}
+
 async fn dead_letters_are_looked_at_handed_in_and_given_up(mut platform: Platform) {
     let ana = Shop::new(platform.ports).user("Ana").await;
     let records = poison(&platform, ana);
@@ -111,7 +125,14 @@ async fn dead_letters_are_looked_at_handed_in_and_given_up(mut platform: Platfor
     let (code, told) = dlq(&platform, &["show", &broken]).await;
     assert!(code == 0 && told.contains("header    ce_sequence: 2"), "{told}");
     let (code, told) = dlq(&platform, &["list", "--causes"]).await;
-    assert!(code == 0 && told.contains("1 open") && told.contains("mongo was away"), "{told}");
+    assert!(
+        code == 0
+            && told.starts_with("LETTERS\tOPEN\tTOPIC\tGROUP\tERROR\n")
+            && told.contains("mongo was away"),
+        "{told}"
+    );
+
+    a_mistyped_topic_is_refused(&platform).await;
 
     let (code, told) = dlq(&platform, &["redrive", &of_go, "--dry-run"]).await;
     assert!(code == 0 && told.contains("the view's document is made") && told.contains("\"Lost\""), "{told}");

@@ -53,6 +53,7 @@ fn a_wrong_dsn_is_named_without_its_password() {
     let (output, took) = run(&[], &[("MYSQL_DSN", "root:hunter2@tcp(127.0.0.1:1)/ecommerce")]);
     let line = refusal(&output);
     assert!(line.contains("MYSQL_DSN") && line.contains("refused") && !line.contains("hunter2"), "{line}");
+    assert_eq!(line.matches("refused").count(), 1, "a cause is told once: {line}");
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
@@ -65,6 +66,14 @@ fn a_refused_password_stops_the_start_at_once() {
     let line = refusal(&output);
     assert!(line.contains("Access denied") && !line.contains("hunter2"), "{line}");
     assert!(!String::from_utf8_lossy(&output.stderr).contains("waiting for MySQL"));
+}
+
+#[test]
+fn a_database_that_is_not_there_is_told_once() {
+    let Some(dsn) = engine("MySQL", "MYSQL_DSN") else { return };
+    let (server, _) = dsn.rsplit_once('/').unwrap();
+    let line = refusal(&run(&[], &[("MYSQL_DSN", &format!("{server}/nowhere_at_all"))]).0);
+    assert_eq!(line.matches("Unknown database").count(), 1, "{line}");
 }
 
 #[test]

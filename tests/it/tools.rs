@@ -7,7 +7,7 @@ use esteira_views::{Filter, ORDERS};
 use serde_json::{Value, json};
 
 use super::harness::client::{Receipt, Shop};
-use super::harness::platform::Platform;
+use super::harness::platform::{Engines, Platform};
 
 struct Told {
     code: i32,
@@ -48,6 +48,23 @@ async fn all_applied(platform: &Platform, order: &Receipt) {
     .await;
 }
 
+/// Each with its place, none with its password.
+fn assert_names_the_engines(platform: &Platform, told: &str) {
+    let names = match &platform.engines {
+        Engines::Files(_) => ["SQLite /", "data/store.db", "data/log.db", "data/views.db"],
+        Engines::Servers { .. } => {
+            ["MySQL ", "Kafka ", "MongoDB ", platform.topic_prefix.trim_end_matches('.')]
+        }
+    };
+    for name in names {
+        assert!(told.contains(name), "{name:?} in {told}");
+    }
+    let dsn = std::env::var("MYSQL_DSN").unwrap_or_default();
+    let password =
+        dsn.split_once('@').and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password);
+    assert!(password.is_none_or(|password| password.is_empty() || !told.contains(password)), "{told}");
+}
+
 async fn the_tools_work(mut platform: Platform) {
     let order = an_order(&platform).await;
     all_applied(&platform, &order).await;
@@ -64,6 +81,15 @@ async fn the_tools_work(mut platform: Platform) {
     );
     let verified = tool(&platform, &["verify"]).await;
     assert_eq!(verified.code, 0, "{}", verified.stdout);
+    assert_names_the_engines(&platform, &verified.stdout);
+    let doctor = tool(&platform, &["doctor"]).await;
+    assert_eq!(doctor.code, 0, "{}", doctor.stdout);
+    let told = tool(&platform, &["trace", &order.order_id.to_string()]).await;
+    assert!(
+        told.stdout.contains("#2  order.paid") || told.stdout.contains("#2  order.updated"),
+        "{}",
+        told.stdout
+    );
 
     let views = platform.views().await;
     let spoil = async |status: &str| {
@@ -73,6 +99,7 @@ async fn the_tools_work(mut platform: Platform) {
     spoil("SHIPPED").await;
     let differs = tool(&platform, &["verify", "--json"]).await;
     let verified: Value = serde_json::from_str(&differs.stdout).unwrap();
+    assert_names_the_engines(&platform, &verified["engines"].to_string());
     assert_eq!(
         (differs.code, verified["differences"][0]["at"].as_str()),
         (1, Some("view")),
