@@ -3,6 +3,7 @@
 //! A service builds a [`utoipa_axum::router::OpenApiRouter`], gives it to [`mount`] and serves the result with [`serve`].
 
 mod attempts;
+mod awaited;
 mod bearer;
 mod extract;
 mod fields;
