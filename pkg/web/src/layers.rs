@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Response};
 use esteira_telemetry::TraceContext;
 use esteira_telemetry::metrics::HTTP_DURATION;
 use http_body_util::BodyExt;
-use tower_http::catch_panic::CatchPanicLayer;
 use tokio::time::timeout;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::awaited::Awaited;
 use crate::problem::{Problem, render};
@@ -110,7 +110,9 @@ async fn limit_time(State(limit): State<Duration>, request: Request, next: Next)
     match timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) if body.is_set() => Problem::request_timeout(limit).into_response(),
-        Err(_) => Problem::unavailable("unavailable", "the request took too long", RETRY_AFTER).into_response(),
+        Err(_) => {
+            Problem::unavailable("unavailable", "the request took too long", RETRY_AFTER).into_response()
+        }
     }
 }
 
