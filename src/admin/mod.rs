@@ -25,7 +25,7 @@ use esteira_orders::Orders;
 use esteira_products::Products;
 use esteira_projector::{GROUP, Projector};
 use esteira_reactions::{React, ReactionStore};
-use esteira_web::{NoQuery, with_problems};
+use esteira_web::{NoQuery, TOO_MANY_WRONG_TOKENS, with_problems};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -46,7 +46,7 @@ const OF_ANY: [(&str, &str); 6] = [
         "403",
         "`ESTEIRA_ADMIN_TOKEN` is not set, and the request is not of this machine or is of a foreign page",
     ),
-    ("429", "Too many wrong tokens came from this address; try again after `Retry-After`"),
+    ("429", TOO_MANY_WRONG_TOKENS),
     ("500", "A fault of the platform"),
     ("503", "An engine is away or the request took too long; try again after `Retry-After`"),
 ];

@@ -25,7 +25,9 @@ pub use extract::{
 pub use fields::Fields;
 pub use health::health_routes;
 pub use layers::protect;
-pub use openapi::{ApiInfo, CommandProblems, ReadProblems, document, mount, with_problems};
+pub use openapi::{
+    ApiInfo, CommandProblems, ReadProblems, TOO_MANY_WRONG_TOKENS, document, mount, with_problems,
+};
 pub use peer::Peer;
 pub use problem::{FieldError, Members, Problem};
 pub use query_params::{NoQuery, QueryParams};

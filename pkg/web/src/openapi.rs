@@ -18,8 +18,8 @@ use crate::layers::protect;
 use crate::problem::Problem;
 use crate::server::Limits;
 
-pub use problems::{CommandProblems, ReadProblems};
-pub(crate) use problems::{TOO_MANY_WRONG_TOKENS, problem};
+pub(crate) use problems::problem;
+pub use problems::{CommandProblems, ReadProblems, TOO_MANY_WRONG_TOKENS};
 
 /// What every route may answer, whatever it does.
 const EVERYWHERE: &str = "Any route may also answer 405 with `Allow`; 408 and 413 as a problem, where a body does not come within \
