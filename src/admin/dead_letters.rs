@@ -3,13 +3,14 @@
 use std::num::NonZeroU32;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use esteira_bus::LetterId;
+use esteira_console::LetterFilters;
 use esteira_console::failure::of_dead_letters;
 use esteira_dead_letters::{Cause, Filters, Letter, Pace, Progress, Redriven, Shown};
 use esteira_events::EventType;
-use esteira_web::{JsonBody, Problem};
+use esteira_web::{JsonBody, PathParams, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,12 +21,15 @@ use super::stream::{Line, lines};
 
 pub fn routes() -> OpenApiRouter<Admin> {
     OpenApiRouter::new()
-        .routes(paths!(list))
-        .routes(paths!(causes))
         .routes(paths!(redrive_all))
         .routes(paths!(show))
         .routes(paths!(redrive))
         .routes(paths!(discard))
+}
+
+/// The routes with a filter.
+pub fn lists() -> OpenApiRouter<Admin> {
+    OpenApiRouter::new().routes(paths!(list)).routes(paths!(causes))
 }
 
 /// Which letters to redrive, and how.
@@ -57,9 +61,9 @@ impl Discarding {
     }
 }
 
-type Place = Path<(String, i32, i64)>;
+type Place = PathParams<(String, i32, i64)>;
 
-fn id(Path((topic, partition, offset)): Place) -> Result<LetterId, Problem> {
+fn id(PathParams((topic, partition, offset)): Place) -> Result<LetterId, Problem> {
     parse(&format!("{topic}/{partition}/{offset}"))
 }
 
@@ -85,7 +89,7 @@ fn known(admin: &Admin, filters: &Filters) -> Result<(), Problem> {
 #[utoipa::path(get, path = "/admin/dead-letters", tag = "dead letters", params(Filters), responses((status = 200, body = Vec<Letter>)))]
 async fn list(
     State(admin): State<Admin>,
-    Query(filters): Query<Filters>,
+    LetterFilters(filters): LetterFilters,
 ) -> Result<Json<Vec<Letter>>, Problem> {
     known(&admin, &filters)?;
     admin.letters.list(&filters).await.map(Json).map_err(of_dead_letters)
@@ -95,7 +99,7 @@ async fn list(
 #[utoipa::path(get, path = "/admin/dead-letters/causes", tag = "dead letters", params(Filters), responses((status = 200, body = Vec<Cause>)))]
 async fn causes(
     State(admin): State<Admin>,
-    Query(filters): Query<Filters>,
+    LetterFilters(filters): LetterFilters,
 ) -> Result<Json<Vec<Cause>>, Problem> {
     known(&admin, &filters)?;
     let letters = admin.letters.list(&filters).await.map_err(of_dead_letters)?;

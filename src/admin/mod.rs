@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_extractor, from_fn_with_state};
 use esteira_bus::dlq::RetryStore;
 use esteira_config::Settings;
 use esteira_console::Guard;
@@ -25,6 +25,7 @@ use esteira_orders::Orders;
 use esteira_products::Products;
 use esteira_projector::{GROUP, Projector};
 use esteira_reactions::{React, ReactionStore};
+use esteira_web::{NoQuery, TOO_MANY_WRONG_TOKENS, with_problems};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,6 +37,22 @@ pub use erasures::ErasureWish;
 pub use operations::{RebuildWish, VerifiedAt, VerifyWish, ViewName};
 pub use outbox::StuckRow;
 pub use stream::Line;
+
+/// The problems of every route, for its document.
+const OF_ANY: [(&str, &str); 6] = [
+    ("400", "An id or a parameter, or a body, that is not as it must be"),
+    ("401", "`ESTEIRA_ADMIN_TOKEN` is set, and no token or a wrong one was sent"),
+    (
+        "403",
+        "`ESTEIRA_ADMIN_TOKEN` is not set, and the request is not of this machine or is of a foreign page",
+    ),
+    ("429", TOO_MANY_WRONG_TOKENS),
+    ("500", "A fault of the platform"),
+    ("503", "An engine is away or the request took too long; try again after `Retry-After`"),
+];
+/// Of the routes that read one.
+const OF_A_BODY: [(&str, &str); 2] =
+    [("413", "The body is too large"), ("415", "The body is not `application/json`")];
 
 /// What the routes work on.
 #[derive(Clone)]
@@ -76,7 +93,9 @@ impl Admin {
 
     /// The routes, under `/admin`, for whoever may use them.
     pub fn router(self, guard: Guard) -> OpenApiRouter {
-        self.routes().layer(from_fn_with_state(guard, esteira_console::check))
+        let api = self.routes().layer(from_fn_with_state(guard, esteira_console::check));
+        let api = with_problems(api, &OF_ANY, |_| true);
+        with_problems(api, &OF_A_BODY, |operation| operation.request_body.is_some())
     }
 
     fn routes(self) -> OpenApiRouter {
@@ -86,6 +105,8 @@ impl Admin {
             .merge(outbox::routes())
             .merge(operations::routes())
             .merge(erasures::routes())
+            .route_layer(from_extractor::<NoQuery>())
+            .merge(dead_letters::lists())
             .with_state(self)
     }
 }

@@ -1,13 +1,13 @@
 //! Rebuild, verify and an order's journey over HTTP.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use esteira_console::failure::{of_journey, of_outage};
 use esteira_events::AggregateKind;
 use esteira_projector::{Rebuilt, Verified};
 use esteira_query_api::{Journey, journey};
-use esteira_web::{JsonBody, Problem};
+use esteira_web::{JsonBody, PathId, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -110,7 +110,7 @@ async fn verify(State(admin): State<Admin>, JsonBody { value: wish, .. }: JsonBo
     params(("id" = i64, Path)),
     responses((status = 200, body = Journey), (status = 404, body = Problem))
 )]
-async fn trace(State(admin): State<Admin>, Path(id): Path<i64>) -> Result<Json<Journey>, Problem> {
+async fn trace(State(admin): State<Admin>, PathId(id): PathId) -> Result<Json<Journey>, Problem> {
     let views = admin.engines.views().map_err(|error| Problem::internal(error.as_ref()))?;
     let found =
         journey(&admin.letters.db, views.as_ref(), &admin.letters.topics, id).await.map_err(of_journey)?;

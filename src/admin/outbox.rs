@@ -1,11 +1,11 @@
 //! Rows that the log refuses, over HTTP.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use chrono::{DateTime, Utc};
 use esteira_console::failure::{no_such_row, of_store};
 use esteira_outbox::{Stuck, retry, skip, stuck};
-use esteira_web::{JsonBody, Problem};
+use esteira_web::{JsonBody, PathId, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -62,7 +62,7 @@ async fn list(State(admin): State<Admin>) -> Result<Json<Vec<StuckRow>>, Problem
 /// Makes the next attempt of a row due at once.
 #[utoipa::path(post, path = "/admin/outbox/{id}/retry", tag = "outbox", params(("id" = i64, Path)),
     responses((status = 200), (status = 404, body = Problem)))]
-async fn try_again(State(admin): State<Admin>, Path(id): Path<i64>) -> Result<Json<()>, Problem> {
+async fn try_again(State(admin): State<Admin>, PathId(id): PathId) -> Result<Json<()>, Problem> {
     known(id, retry(&admin.letters.db, id).await.map_err(of_store)?)
 }
 
@@ -71,7 +71,7 @@ async fn try_again(State(admin): State<Admin>, Path(id): Path<i64>) -> Result<Js
     request_body = Discarding, responses((status = 200), (status = 404, body = Problem)))]
 async fn give_up(
     State(admin): State<Admin>,
-    Path(id): Path<i64>,
+    PathId(id): PathId,
     JsonBody { value: wish, .. }: JsonBody<Discarding>,
 ) -> Result<Json<()>, Problem> {
     let reason = wish.checked()?;

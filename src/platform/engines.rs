@@ -160,6 +160,9 @@ impl Engines {
     }
 
     pub async fn close(self) {
+        if let Some(views) = self.views {
+            views.close().await;
+        }
         if let Some(store) = self.store {
             store.close().await;
         }

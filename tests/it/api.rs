@@ -180,7 +180,7 @@ async fn every_refused_command_names_its_field() {
             "/orders",
             json!({"user_id": user, "items": [{"product_id": 999, "quantity": 1}]}),
             404,
-            "items.product_id",
+            "items[0].product_id",
         ),
         (ports.orders, "/orders", line(json!(0), json!(1)), 400, "items[0].quantity"),
         (
@@ -199,6 +199,42 @@ async fn every_refused_command_names_its_field() {
         assert_eq!(answered.as_u16(), status, "{path} {shown}: {problem}");
         assert_eq!(problem["errors"][0]["field"], field, "{path} {shown}: {problem}");
         assert!(problem["error"].is_string() && problem["code"].is_string(), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_field_is_told_its_value_and_its_whole_range() {
+    let api = Api::new().await;
+    let ports = api.platform.ports;
+    let (user, product) = api.shop().await;
+    let item = |price: Value, stock: Value| json!({"name": "x", "price": price, "stock": stock});
+    let lines = |lines: [Value; 2]| {
+        let line = |it: Value| json!({"product_id": product, "quantity": it[0], "unit_price": it[1]});
+        json!({"user_id": user, "items": lines.map(line)})
+    };
+    let price = "must be an amount from 0.01 to 99999999.99 with at most two decimals";
+    let stock = "must be an integer from 0 to 2147483647";
+    let sum =
+        format!("must come to at most 2147483647 over all lines of product {product}, not to 2147483654");
+    let same = format!("must be the same on every line of product {product}");
+    let quantity = "must be an integer from 1 to 2147483647";
+    let cases = [
+        ("/products", item(json!(100_000_000), json!(1)), "price", json!(100_000_000.0), price),
+        ("/products", item(json!(-1), json!(1)), "price", json!(-1.0), price),
+        ("/products", item(json!(0.001), json!(1)), "price", json!(0.001), price),
+        ("/products", item(json!(1), json!(1.5)), "stock", json!(1.5), stock),
+        ("/products", item(json!(1), json!(1e30)), "stock", json!(1e30), stock),
+        ("/products", item(json!(1), json!(2_147_483_648_i64)), "stock", json!(2_147_483_648_i64), stock),
+        ("/products", item(json!(1), json!(u64::MAX)), "stock", json!(u64::MAX), stock),
+        ("/orders", lines([json!([1, 1]), json!(["1", 1])]), "items[1].quantity", json!("1"), quantity),
+        ("/orders", lines([json!([2_147_483_647, 0]), json!([7, 0])]), "items[1].quantity", json!(7), &sum),
+        ("/orders", lines([json!([1, 1]), json!([1, 2])]), "items[1].unit_price", json!(2), &same),
+    ];
+    for (path, body, field, value, message) in cases {
+        let port = if path == "/orders" { ports.orders } else { ports.products };
+        let (status, problem) = api.post(port, path, body.clone()).await;
+        let wanted = json!([{"field": field, "value": value, "message": message}]);
+        assert_eq!((status.as_u16(), &problem["errors"]), (400, &wanted), "{body}");
     }
 }
 

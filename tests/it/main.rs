@@ -16,6 +16,7 @@ mod erase;
 mod limits;
 mod live;
 mod metrics;
+mod operator;
 mod start;
 mod tokens;
 mod tools;

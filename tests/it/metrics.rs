@@ -69,6 +69,10 @@ async fn a_scrape_tells_what_the_belt_has_done() {
     // What clients make up does not become a series each.
     assert!(!series.keys().any(|key| key.contains("made-up")), "{series:?}");
     assert_eq!(sum(&series, "http_server_request_duration_seconds_count", &[r#"http_route="other""#]), 1.0);
+    assert_eq!(
+        sum(&series, "http_server_request_duration_seconds_count", &[r#"error_type="invalid_data""#]),
+        0.0
+    );
     assert!(sum(&series, "process_resident_memory_bytes", &[]) > 1e6);
     assert!(sum(&series, "esteira_stage_ready", &[r#"stage="dispatcher""#]) > 0.0);
 
@@ -80,6 +84,18 @@ async fn a_scrape_tells_what_the_belt_has_done() {
         base.starts_with("process_") || ALL.iter().any(|metric| [name, base].contains(&metric.name()))
     };
     assert_eq!(series.keys().filter(|key| !known(key)).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[tokio::test]
+async fn a_503_that_a_client_brings_about_can_be_told_from_an_outage() {
+    let platform = Platform::embedded().await;
+    let orders = format!("http://127.0.0.1:{}/q/orders", platform.ports.query);
+    let made_up =
+        Client::new().get(orders).header("x-consistency-token", "order:1:999").send().await.unwrap();
+    assert_eq!(made_up.status(), 503);
+    let series = scrape(platform.ports.query).await;
+    let labels = [r#"http_response_status_code="503""#, r#"error_type="not_yet_visible""#];
+    assert_eq!(sum(&series, "http_server_request_duration_seconds_count", &labels), 1.0);
 }
 
 #[test]

@@ -6,12 +6,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use esteira_aggregate::{Cause, Dedup, IdempotencyKey as ScopedKey, Input, Service};
 use esteira_telemetry::TraceContext;
-use esteira_web::{IdempotencyKey, IfMatch, Problem, RequestTrace};
+use esteira_web::{IdempotencyKey, IfMatch, NoQuery, Problem, RequestTrace};
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-/// `If-Match`, `Idempotency-Key`, the trace, and the method and path that scope the key.
+/// `If-Match`, `Idempotency-Key`, the trace, and the method and path that scope the key. Commands have no query parameters.
 #[derive(Clone, Debug)]
 pub struct CommandRequest {
     if_match: Option<Vec<i64>>,
@@ -44,6 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandRequest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let NoQuery = NoQuery::from_request_parts(parts, state).await?;
         let IfMatch(if_match) = IfMatch::from_request_parts(parts, state).await?;
         let IdempotencyKey(key) = IdempotencyKey::from_request_parts(parts, state).await?;
         let Ok(RequestTrace(trace)) = RequestTrace::from_request_parts(parts, state).await;

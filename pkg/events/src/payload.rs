@@ -69,7 +69,7 @@ impl OrderStatus {
     }
 }
 
-/// How an order stands with the stock.
+/// How an order stands with the stock; of a cancelled one, how it stood then: what was reserved is released.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Reservation {

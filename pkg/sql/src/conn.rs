@@ -11,6 +11,7 @@ use sqlx::{Executor, MySql, Sqlite, Transaction};
 use crate::sqlite::SqliteFile;
 
 const STATEMENT_CACHE: usize = 400;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// `innodb_lock_wait_timeout` is short so that a batch stuck behind a lock is redone one input at a time.
 const SESSION: [&str; 2] =
     ["set session transaction isolation level read committed", "set session innodb_lock_wait_timeout = 1"];
@@ -106,7 +107,9 @@ impl Db {
         let options = settings.options.statement_cache_capacity(STATEMENT_CACHE);
         let pool = MySqlPoolOptions::new()
             .max_connections(settings.connections)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A line for each of a burst's requests would say no more than the pool's metrics do.
+            .acquire_slow_threshold(ACQUIRE_TIMEOUT)
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     for statement in SESSION {

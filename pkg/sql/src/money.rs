@@ -28,6 +28,8 @@ impl Money {
     /// The largest amount that the tables hold: 99,999,999.99.
     pub const MAX: Money = Money(9_999_999_999);
     pub const ZERO: Money = Money(0);
+    /// The smallest amount above 0.
+    pub const CENT: Money = Money(1);
 
     /// An amount of `cents`, if the tables can hold it.
     pub fn from_cents(cents: i64) -> Result<Self, MoneyError> {

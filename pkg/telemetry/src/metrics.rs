@@ -20,10 +20,12 @@ pub type Gauge<const N: usize> = Metric<N, GaugeKind>;
 /// A distribution.
 pub type Histogram<const N: usize> = Metric<N, HistogramKind>;
 
-pub static HTTP_DURATION: Histogram<3> = Metric::durations(
+/// `error_type` is the code of a 5xx, and empty otherwise: by the status alone, what a client can bring about at will looks
+/// like a fault of ours.
+pub static HTTP_DURATION: Histogram<4> = Metric::durations(
     "http_server_request_duration_seconds",
     "Time until a request was answered",
-    ["http_request_method", "http_route", "http_response_status_code"],
+    ["http_request_method", "http_route", "http_response_status_code", "error_type"],
 );
 pub static COMMANDS: Counter<2> =
     Metric::counter("esteira_commands_total", "Commands by what became of them", ["service", "outcome"]);

@@ -15,7 +15,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::attempts::Attempts;
-use crate::openapi::{TOO_MANY_WRONG_TOKENS, problem};
+use crate::openapi::{TOO_MANY_WRONG_TOKENS, operations, problem};
 use crate::peer::Peer;
 use crate::problem::Problem;
 
@@ -85,19 +85,7 @@ impl Bearer {
         let components = document.components.get_or_insert_default();
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         components.security_schemes.insert(SCHEME.to_owned(), scheme.into());
-        for item in document.paths.paths.values_mut() {
-            let operations = [
-                &mut item.get,
-                &mut item.put,
-                &mut item.post,
-                &mut item.delete,
-                &mut item.options,
-                &mut item.head,
-                &mut item.patch,
-                &mut item.trace,
-            ];
-            operations.into_iter().flatten().for_each(describe);
-        }
+        operations(document).for_each(describe);
         api
     }
 }

@@ -12,25 +12,27 @@ use axum::response::{IntoResponse, Response};
 use esteira_telemetry::TraceContext;
 use esteira_telemetry::metrics::HTTP_DURATION;
 use http_body_util::BodyExt;
+use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 
+use crate::awaited::Awaited;
 use crate::problem::{Problem, render};
 use crate::server::Limits;
 
 /// How much of a refused body is read and thrown away, in times of the limit, so that the client gets to read the 413.
 const DRAIN_TIMES: usize = 16;
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The longest plain text of a framework's rejection that is kept as the detail, in bytes.
 const REJECTION_MAX: usize = 4096;
 
 /// Wraps a router so that every error, whoever made it, is an RFC 9457 problem: the router's own 404 and 405, axum's
-/// rejections, panics (500), a body over the limit (413) and a handler over the time (503).
+/// rejections, panics (500), a body over the limit (413), one that does not come in time (408) and a handler over the
+/// time (503).
 pub fn protect(router: Router, limits: &Limits) -> Router {
-    let limit = BodyLimit(limits.body);
     router
         .layer(DefaultBodyLimit::max(limits.body))
-        .layer(from_fn_with_state(limit, limit_body))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.request))
+        .layer(from_fn_with_state(limits.request, limit_time))
+        .layer(from_fn_with_state(limits.clone(), limit_body))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(readable_target))
         .layer(from_fn(problems))
@@ -74,18 +76,20 @@ impl BodyLimit {
 }
 
 /// Refuses a body that says it is too large; one that does not say is cut off where it is read.
-async fn limit_body(State(limit): State<BodyLimit>, mut request: Request, next: Next) -> Response {
+async fn limit_body(State(limits): State<Limits>, mut request: Request, next: Next) -> Response {
     let length =
         request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: usize| length > limit.0) {
-        drain(request, limit.0.saturating_mul(DRAIN_TIMES)).await;
-        return Problem::body_too_large(limit.0).into_response();
+    if length.is_some_and(|length: usize| length > limits.body) {
+        let most = limits.body.saturating_mul(DRAIN_TIMES);
+        // The answer does not wait for it.
+        tokio::spawn(timeout(limits.request, drain(request, most)));
+        return Problem::body_too_large(limits.body).last_of_connection().into_response();
     }
-    request.extensions_mut().insert(limit);
+    request.extensions_mut().insert(BodyLimit(limits.body));
     next.run(request).await
 }
 
-/// A client that waits for `100 Continue` has sent nothing and is answered at once.
+/// A client that waits for `100 Continue` has sent nothing.
 async fn drain(request: Request, most: usize) {
     if request.headers().contains_key(header::EXPECT) {
         return;
@@ -96,6 +100,19 @@ async fn drain(request: Request, most: usize) {
         && let Some(Ok(frame)) = body.frame().await
     {
         read += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
+/// Ends what takes too long: by the client's fault while its body is waited for, by ours otherwise.
+async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    let body = Awaited::default();
+    let request = request.map(|arriving| body.watch(arriving));
+    match timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) if body.is_set() => Problem::request_timeout(limit).into_response(),
+        Err(_) => {
+            Problem::unavailable("unavailable", "the request took too long", RETRY_AFTER).into_response()
+        }
     }
 }
 
@@ -113,14 +130,19 @@ async fn problems(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
+    let mut error_type = None;
     if is_error(response.status()) {
-        response = with_problem(&method, &path, response).await;
+        let problem = problem_of(&method, &path, &mut response).await;
+        error_type = error_type_of(response.status(), problem.as_ref());
+        if let Some(problem) = problem {
+            response = complete(&problem, response);
+        }
     }
     let status = response.status();
     let elapsed = started.elapsed();
     // Whatever a client makes up is one label.
     let route = route.as_ref().map_or("other", MatchedPath::as_str);
-    HTTP_DURATION.took([known(&method), route, status.as_str()], elapsed);
+    HTTP_DURATION.took([known(&method), route, status.as_str(), &error_type.unwrap_or_default()], elapsed);
     tracing::debug!(%method, path, status = status.as_u16(), ?elapsed, "request answered");
     response
 }
@@ -142,19 +164,26 @@ fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
-async fn with_problem(method: &Method, path: &str, mut response: Response) -> Response {
+/// The problem of an error, logged; none where a handler has answered in its own words.
+async fn problem_of(method: &Method, path: &str, response: &mut Response) -> Option<Problem> {
     let problem = response.extensions_mut().remove::<Problem>();
     let mut problem = match problem {
         Some(problem) => problem,
-        None if is_bare(response.headers()) => from_bare(method, path, &mut response).await,
-        None => return response,
+        None if is_bare(response.headers()) => from_bare(method, path, response).await,
+        None => return None,
     };
     problem.instance = Some(path.to_owned());
     if problem.status_code().is_server_error() {
         problem.trace_id = TraceContext::current().map(|trace| trace.trace_id().to_string());
     }
     log_cause(method, path, &problem);
-    complete(&problem, response)
+    Some(problem)
+}
+
+/// OpenTelemetry's `error.type`, which a server sets on 5xx alone: the code, or the status where there is none.
+fn error_type_of(status: StatusCode, problem: Option<&Problem>) -> Option<String> {
+    let code = || problem.map_or_else(|| status.as_str().to_owned(), |problem| problem.code.clone());
+    status.is_server_error().then(code)
 }
 
 /// The problem's body under the headers that the router or handler had set (`Allow`, …).
@@ -196,7 +225,7 @@ async fn from_bare(method: &Method, path: &str, response: &mut Response) -> Prob
         }
         StatusCode::SERVICE_UNAVAILABLE => {
             Problem::new(status, "unavailable", detail("the request took too long or a store is away".into()))
-                .with_retry_after(Duration::from_secs(1))
+                .with_retry_after(RETRY_AFTER)
         }
         _ if status.is_server_error() => Problem::unexpected(status, text),
         _ => Problem::new(status, general_code(status), detail(reason(status).to_owned())),

@@ -7,6 +7,7 @@ mod problems;
 use axum::Router;
 use esteira_telemetry::Health;
 use serde_json::Value;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Info, LicenseBuilder, OpenApi, Server};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -17,8 +18,12 @@ use crate::layers::protect;
 use crate::problem::Problem;
 use crate::server::Limits;
 
-pub use problems::{CommandProblems, ReadProblems};
-pub(crate) use problems::{TOO_MANY_WRONG_TOKENS, problem};
+pub(crate) use problems::problem;
+pub use problems::{CommandProblems, ReadProblems, TOO_MANY_WRONG_TOKENS};
+
+/// What every route may answer, whatever it does.
+const EVERYWHERE: &str = "Any route may also answer 405 with `Allow`; 408 and 413 as a problem, where a body does not come within \
+                          30 s or is over 1 MiB; and, without a body, 414 and 431 where the target or the head is over 64 KiB.";
 
 /// What the document says of the service.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +53,40 @@ pub fn document<S: Clone + Send + Sync + 'static>(api: OpenApiRouter<S>, info: A
     described(document, info)
 }
 
+/// Every operation of a document.
+pub(crate) fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    document.paths.paths.values_mut().flat_map(|item| {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.options,
+            &mut item.head,
+            &mut item.patch,
+            &mut item.trace,
+        ];
+        operations.into_iter().flatten()
+    })
+}
+
+/// Adds to the document that the operations of `api` that `may` answer these problems, with a status and its description each;
+/// what an operation says of a status itself stays.
+#[must_use]
+pub fn with_problems(
+    mut api: OpenApiRouter,
+    problems: &[(&str, &str)],
+    may: impl Fn(&Operation) -> bool,
+) -> OpenApiRouter {
+    for operation in operations(api.get_openapi_mut()).filter(|operation| may(operation)) {
+        for (status, description) in problems {
+            let responses = &mut operation.responses.responses;
+            responses.entry((*status).to_owned()).or_insert_with(|| problem(description).into());
+        }
+    }
+    api
+}
+
 fn described(mut document: OpenApi, info: ApiInfo) -> Value {
     describe(&mut document, info);
     let mut document = serde_json::to_value(document).expect("a document is JSON");
@@ -57,7 +96,7 @@ fn described(mut document: OpenApi, info: ApiInfo) -> Value {
 
 fn describe(document: &mut OpenApi, info: ApiInfo) {
     document.info = Info::new(info.title, info.version);
-    document.info.description = Some(info.description.to_owned());
+    document.info.description = Some(format!("{}\n\n{EVERYWHERE}", info.description));
     document.info.license = Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build());
     // Said, and not left out: who may reach the port may use it.
     document.security = Some(Vec::new());

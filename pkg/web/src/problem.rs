@@ -202,6 +202,12 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     }
 
+    /// 408 `request_timeout`: the body has not come within `limit`. The connection ends with it.
+    pub(crate) fn request_timeout(limit: Duration) -> Self {
+        let detail = format!("the body did not come within {limit:?}");
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail).last_of_connection()
+    }
+
     /// 409: another resource or request is in the way (`email_taken`).
     pub fn conflict(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
@@ -292,6 +298,12 @@ impl Problem {
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// Ends the connection: what is left of the request will not be read.
+    #[must_use]
+    pub(crate) fn last_of_connection(self) -> Self {
+        self.with_header(header::CONNECTION, HeaderValue::from_static("close"))
     }
 
     /// The status as a type; 500 if the number is none.

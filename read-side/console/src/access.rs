@@ -62,10 +62,11 @@ impl Guard {
         let host = text(headers, header::HOST);
         let named = host.is_none_or(|host| is_loopback(without_port(host)));
         let own = !headers.contains_key(header::ORIGIN) || is_own_origin(headers);
-        (!self.local || !named || !own).then(|| {
+        if !self.local || !named {
             let detail = "without ESTEIRA_ADMIN_TOKEN the operator's side answers on a loopback address only";
-            Problem::new(StatusCode::FORBIDDEN, "loopback_only", detail)
-        })
+            return Some(Problem::new(StatusCode::FORBIDDEN, "loopback_only", detail));
+        }
+        (!own).then(foreign_origin)
     }
 
     /// Who asks for a page, or why it is not shown.
@@ -116,6 +117,13 @@ pub async fn check(State(guard): State<Guard>, Peer(peer): Peer, request: Reques
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     }
+}
+
+/// 403 for a request that a page of somebody else sends.
+pub(crate) fn foreign_origin() -> Problem {
+    let detail =
+        "only a page of this console may ask for this, and the request's Origin names another one or none";
+    Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail)
 }
 
 /// Whether a browser says that a page of ours sends the request.

@@ -33,7 +33,7 @@ use crate::sampler::Sampler;
 
 pub use access::{Guard, check};
 pub use checkup::Check;
-pub use pages::changes;
+pub use pages::{LetterFilters, changes};
 pub use web::router;
 
 /// What the pages work on.

@@ -24,6 +24,8 @@ use crate::Desk;
 use crate::access::Visitor;
 
 /// What every page is asked with.
+pub use dead_letters::LetterFilters;
+
 type On = State<Arc<Desk>>;
 type By = Extension<Visitor>;
 

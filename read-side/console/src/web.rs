@@ -10,14 +10,12 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use esteira_web::{Limits, Problem, protect};
 
-use crate::access::{Guard, is_own_origin};
+use crate::access::{Guard, foreign_origin, is_own_origin};
 use crate::form::Form;
 use crate::jobs::Jobs;
 use crate::sampler::Sampler;
 use crate::{Console, Desk, assets, layout, pages};
 
-/// The most bytes of a form.
-const FORM_BYTES: usize = 64 * 1024;
 /// The most bytes of a problem that is shown as a page.
 const PROBLEM_BYTES: usize = 1024 * 1024;
 
@@ -70,13 +68,12 @@ async fn guard(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> R
     if !request.method().is_safe() {
         let headers = request.headers();
         if !is_own_origin(headers) {
-            let detail = "a change must be asked for by a page of this console";
-            return Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail).into_response();
+            return foreign_origin().into_response();
         }
         let body = std::mem::take(request.body_mut());
-        let Ok(form) = to_bytes(body, FORM_BYTES).await.map_err(drop).and_then(|bytes| Form::read(&bytes))
-        else {
-            return Problem::bad_request("unreadable_form", "the form cannot be read").into_response();
+        let form = match Form::receive(body).await {
+            Ok(form) => form,
+            Err(problem) => return problem.into_response(),
         };
         if !visitor.sent(form.text(layout::FORM_TOKEN)) {
             let detail = "the form is of another session: load its page again";

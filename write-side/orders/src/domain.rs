@@ -17,7 +17,7 @@ use esteira_sql::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use cancel::{CancelOrder, cancel};
-pub use create::{CreateOrder, NewItem, PricePolicy, create};
+pub use create::{CreateOrder, NewItem, PricePolicy, QUANTITY_MAX, create};
 pub use delete::{DeleteOrder, delete};
 pub use pay::{PayOrder, pay};
 pub use refund::{RefundOrder, refund};
@@ -81,7 +81,8 @@ pub enum OrderEvent {
     Deleted,
 }
 
-/// Why a command was refused.
+/// Why a command was refused. `line` is the index of an order's line; what was kept for an `Idempotency-Key` by an earlier
+/// version has none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderRejected {
     NotFound {
@@ -91,20 +92,30 @@ pub enum OrderRejected {
         id: UserId,
     },
     ProductNotFound {
+        #[serde(default)]
+        line: usize,
         id: ProductId,
     },
     /// The client's price is not the catalogue's (`PRICE_POLICY=catalog`).
     PriceDiffers {
+        #[serde(default)]
+        line: usize,
         id: ProductId,
         given: Money,
         catalogue: Money,
     },
     /// The same product stands on two lines with two prices.
     PricesDiffer {
+        line: usize,
         id: ProductId,
+        given: Money,
     },
+    /// The lines of a product come to more than one can have.
     QuantityTooLarge {
+        line: usize,
         id: ProductId,
+        quantity: i64,
+        sum: i64,
     },
     TotalTooLarge,
     CannotPay {

@@ -6,4 +6,5 @@ mod bulk;
 mod columns;
 mod emails;
 mod faults;
+mod pools;
 mod schema;

@@ -29,6 +29,8 @@ use error::{views_error, within};
 
 /// The driver has no time limit for an answer once the command is sent, so that every call gets this one.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the driver may take to end its work.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Views in a MongoDB database. Cloning shares the connections.
 #[derive(Clone, Debug)]
@@ -152,6 +154,14 @@ impl Views for MongoViews {
         let documents = self.collection(collection);
         let count = documents.count_documents(filter::all(collection, filters)?).limit(limit);
         within(CALL_TIMEOUT, async { count.await }).await
+    }
+
+    /// The driver's own tasks end here: one that outlives the others, as the runtime drops them, panics.
+    async fn close(&self) {
+        let shutdown = self.database.client().clone().shutdown();
+        if tokio::time::timeout(CLOSE_TIMEOUT, shutdown).await.is_err() {
+            tracing::debug!(limit = ?CLOSE_TIMEOUT, "the views' driver has not ended its work");
+        }
     }
 
     async fn describe(&self) -> Result<ViewsDescription, ViewsError> {

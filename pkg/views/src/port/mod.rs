@@ -64,6 +64,9 @@ pub trait Views: Send + Sync {
         Ok(())
     }
 
+    /// Closes every connection, when nobody uses the store any more.
+    async fn close(&self) {}
+
     /// Which engine answers, and where. Also serves as the readiness check.
     async fn describe(&self) -> Result<ViewsDescription, ViewsError>;
 }

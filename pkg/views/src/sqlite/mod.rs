@@ -36,11 +36,6 @@ impl SqliteViews {
         Ok(Self { file, address: path.display().to_string() })
     }
 
-    /// Closes every connection, after which the file may be moved.
-    pub async fn close(&self) {
-        self.file.close().await;
-    }
-
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, ViewsError> {
         self.file.writer().begin_with("begin immediate").await.map_err(views_error)
     }
@@ -48,6 +43,11 @@ impl SqliteViews {
 
 #[async_trait]
 impl Views for SqliteViews {
+    /// After this the file may be moved.
+    async fn close(&self) {
+        self.file.close().await;
+    }
+
     async fn prepare(&self, collections: &[&Collection]) -> Result<(), ViewsError> {
         let mut tx = self.begin().await?;
         for collection in collections {

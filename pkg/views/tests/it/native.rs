@@ -1,6 +1,6 @@
 //! What only a look at the stored BSON shows, and what only a server can do wrong.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bson::spec::ElementType;
 use bson::{Bson, DateTime, Decimal128, Document as BsonDocument, doc, oid::ObjectId};
@@ -143,6 +143,18 @@ async fn a_server_that_never_answers_is_unavailable() {
     let error = views.count(&THINGS, &[], 1).await.unwrap_err();
     assert!(error.is_unavailable(), "{error}");
     accepting.abort();
+}
+
+#[tokio::test]
+async fn a_call_after_the_end_is_refused_and_does_not_panic() {
+    let Some(uri) = esteira_testkit::engine("the MongoDB wire protocol", "MONGO_URI") else { return };
+    let views = MongoViews::connect(&uri).await.unwrap();
+    views.describe().await.unwrap();
+    let began = Instant::now();
+    views.close().await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let error = views.describe().await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
 }
 
 #[tokio::test]

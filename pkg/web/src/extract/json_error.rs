@@ -108,7 +108,12 @@ fn value_at(text: &str, segments: &[&Segment]) -> Option<Value> {
 fn describe(message: &str) -> String {
     let expected = message.starts_with("invalid ").then(|| message.rsplit_once(", expected ")).flatten();
     let Some((_, expected)) = expected else { return message.chars().take(MESSAGE_MAX).collect() };
-    let wanted = match expected {
+    format!("must be {}", in_words(expected)).chars().take(MESSAGE_MAX).collect()
+}
+
+/// The name that serde has for a type.
+pub(super) fn in_words(expected: &str) -> &str {
+    match expected {
         "i64" => "an integer of 64 bits",
         "i32" => "an integer of 32 bits",
         "u64" => "a non-negative integer of 64 bits",
@@ -117,8 +122,7 @@ fn describe(message: &str) -> String {
         "a sequence" => "an array",
         other if other.starts_with("struct ") => "an object",
         other => other,
-    };
-    format!("must be {wanted}").chars().take(MESSAGE_MAX).collect()
+    }
 }
 
 #[cfg(test)]

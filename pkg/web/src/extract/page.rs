@@ -1,11 +1,11 @@
 //! Pages of the command-side lists.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use utoipa::IntoParams;
 
-use crate::fields::Fields;
 use crate::problem::Problem;
+use crate::query_params::QueryParams;
 
 /// The most rows of a page, and the default: a small system sees its whole list, as in Go.
 const LIMIT_MAX: i64 = 500;
@@ -32,31 +32,13 @@ impl<S: Send + Sync> FromRequestParts<S> for ListPage {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|_| Problem::unreadable("invalid_query", "the query string cannot be read".into()))?;
-        let mut fields = Fields::new();
+        let mut params = QueryParams::read(&parts.uri, &["limit", "after"])?;
         let page = Self {
-            limit: number(&mut fields, &pairs, "limit", 1..=LIMIT_MAX).unwrap_or(LIMIT_MAX),
-            after: number(&mut fields, &pairs, "after", 0..=i64::MAX).unwrap_or(0),
+            limit: params.integer("limit", 1..=LIMIT_MAX).unwrap_or(LIMIT_MAX),
+            after: params.integer("after", 0..=i64::MAX).unwrap_or(0),
         };
-        fields.finish().map(|()| page)
+        params.finish().map(|()| page)
     }
-}
-
-/// The parameter `name`, if it is given; a value out of `range` or given twice is refused.
-fn number(
-    fields: &mut Fields,
-    pairs: &[(String, String)],
-    name: &str,
-    range: std::ops::RangeInclusive<i64>,
-) -> Option<i64> {
-    let mut values = pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
-    let text = values.next()?;
-    fields.check(values.next().is_none(), name, (), "must be given once");
-    let value = text.parse().ok().filter(|value| range.contains(value));
-    let (low, high) = (range.start(), range.end());
-    fields.check(value.is_some(), name, text, format!("must be an integer from {low} to {high}"));
-    value
 }
 
 #[cfg(test)]
@@ -74,7 +56,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_has_defaults_and_bounds() {
         assert_eq!(page("").await, Ok(ListPage { limit: 500, after: 0 }));
-        assert_eq!(page("?limit=1&after=7&other=x").await, Ok(ListPage { limit: 1, after: 7 }));
+        assert_eq!(page("?limit=1&after=7").await, Ok(ListPage { limit: 1, after: 7 }));
         assert_eq!(page("?limit=500").await, Ok(ListPage { limit: 500, after: 0 }));
     }
 
@@ -84,5 +66,6 @@ mod tests {
             assert_eq!(page(query).await, Err(vec!["limit".into()]), "{query}");
         }
         assert_eq!(page("?after=-1&limit=0").await, Err(vec!["limit".into(), "after".into()]));
+        assert_eq!(page("?limt=1&after=x").await, Err(vec!["limt".into(), "after".into()]));
     }
 }

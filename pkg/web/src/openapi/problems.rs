@@ -15,7 +15,8 @@ pub struct ReadProblems;
 /// The problems of a route that commands.
 pub struct CommandProblems;
 
-pub(crate) const TOO_MANY_WRONG_TOKENS: &str =
+/// What a 429 is.
+pub const TOO_MANY_WRONG_TOKENS: &str =
     "Too many wrong tokens came from this address; try again after `Retry-After`";
 
 const READ: [(&str, &str); 4] = [

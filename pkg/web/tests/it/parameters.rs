@@ -4,14 +4,23 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
 use axum::routing::get as on_get;
-use esteira_web::{ConsistencyToken, IdempotencyKey, IfMatch, ListPage, PathId, Reply, RequestTrace, traced};
+use esteira_web::{
+    ConsistencyToken, IdempotencyKey, IfMatch, ListPage, NoQuery, PathId, PathParams, Reply, RequestTrace,
+    traced,
+};
+
+use serde_json::json;
 
 use crate::client::{Answer, get, send};
 
 fn router() -> Router {
     Router::new()
         .route("/users", on_get(async |page: ListPage| format!("{} {}", page.limit, page.after)))
-        .route("/users/{id}", on_get(async |PathId(id): PathId| id.to_string()))
+        .route(
+            "/users/{id}/{name}/{part}",
+            on_get(async |PathParams((id, ..)): PathParams<(i64, String, i32)>| id.to_string()),
+        )
+        .route("/users/{id}", on_get(async |PathId(id): PathId, _: NoQuery| id.to_string()))
         .route(
             "/headers",
             on_get(
@@ -54,6 +63,31 @@ async fn a_page_has_a_limit_and_a_start() {
     assert_eq!(get(router(), "/users").await.json, "500 0");
     assert_eq!(get(router(), "/users?limit=2&after=9").await.json, "2 9");
     assert_eq!(get(router(), "/users?limit=501&after=x").await.fields(), ["limit", "after"]);
+}
+
+#[tokio::test]
+async fn a_parameter_that_a_route_does_not_have_is_refused_with_those_that_it_has() {
+    let list = get(router(), "/users?limt=1&other=2").await;
+    assert_eq!(list.problem(400, "/users"), "invalid_data");
+    assert_eq!(list.fields(), ["limt", "other"]);
+    assert_eq!(list.json["errors"][0]["message"], "is not a parameter; allowed are limit, after");
+    let one = get(router(), "/users/7?x=1").await;
+    assert_eq!(one.problem(400, "/users/7"), "invalid_data");
+    let wanted = json!([{"field": "x", "value": "1", "message": "is not a parameter; none is allowed"}]);
+    assert_eq!(one.json["errors"], wanted);
+}
+
+#[tokio::test]
+async fn a_part_of_a_path_is_refused_by_its_name() {
+    assert_eq!(get(router(), "/users/7/ana/1").await.json, 7);
+    for (path, field, message) in [
+        ("/users/x/ana/1", "id", "must be an integer of 64 bits"),
+        ("/users/7/ana/x", "part", "must be an integer of 32 bits"),
+    ] {
+        let answer = get(router(), path).await;
+        assert_eq!(answer.problem(400, path), "invalid_data");
+        assert_eq!(answer.json["errors"], json!([{"field": field, "value": "x", "message": message}]));
+    }
 }
 
 #[tokio::test]

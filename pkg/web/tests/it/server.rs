@@ -1,5 +1,6 @@
 //! The server on a real socket.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,13 +155,38 @@ async fn an_answer_that_nobody_reads_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_a_503() {
+async fn a_body_that_does_not_come_is_a_408() {
     let limits = Limits { request: Duration::from_millis(30), ..Limits::default() };
     let router = Router::new().route("/", post(async |_: JsonBody<()>| "done"));
     let running = start(router, limits).await;
-    let answer =
-        rest(running.send("POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 9\r\n\r\n{").await).await;
-    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("application/problem+json"), "{answer}");
+    let slow = running.send("POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 9\r\n\r\n{").await;
+    let answer = rest(slow).await.to_lowercase();
+    assert!(answer.starts_with("http/1.1 408") && answer.contains("application/problem+json"), "{answer}");
+    assert!(answer.contains("connection: close") && answer.contains("request_timeout"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_too_long_is_a_503_whether_or_not_it_has_read_the_body() {
+    let limits = Limits { request: Duration::from_millis(30), ..Limits::default() };
+    let router = Router::new()
+        .route("/read", post(async |_: JsonBody<()>| pending::<()>().await))
+        .route("/unread", post(pending::<()>));
+    let running = start(router, limits).await;
+    for (path, body) in [("/read", "null"), ("/unread", "n")] {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\ncontent-length: 4");
+        let answer = rest(running.send(&format!("{head}\r\n\r\n{body}")).await).await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_large_is_a_413_before_it_has_come() {
+    let limits = Limits { request: DEADLINE * 2, ..Limits::default() };
+    let running = start(Router::new().route("/", post(async || "done")), limits).await;
+    let mut slow = running.send("POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 3000000\r\n\r\n{").await;
+    let mut head = [0; 12];
+    timeout(DEADLINE, slow.read_exact(&mut head)).await.unwrap().unwrap();
+    assert_eq!(&head, b"HTTP/1.1 413");
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 
 mod filter;
 
+pub use filter::LetterFilters;
+
 use std::sync::Arc;
 
-use axum::extract::{Extension, Path, RawQuery};
+use axum::extract::{Extension, RawQuery};
 use axum::response::{IntoResponse, Redirect, Response};
 use esteira_bus::LetterId;
 use esteira_dead_letters::{Cause, Letter, Pace, Progress, Shown, State, Would};
-use esteira_web::Problem;
+use esteira_web::{PathParams, Problem};
 use maud::{Markup, html};
 
 use super::{By, On};
@@ -124,9 +126,9 @@ fn aggregate(letter: &Letter) -> Markup {
     }
 }
 
-type Place = Path<(String, i32, i64)>;
+type Place = PathParams<(String, i32, i64)>;
 
-fn id(Path((topic, partition, offset)): Place) -> Result<LetterId, Problem> {
+fn id(PathParams((topic, partition, offset)): Place) -> Result<LetterId, Problem> {
     let text = format!("{topic}/{partition}/{offset}");
     text.parse().map_err(|error| Problem::bad_request("not_a_dead_letter", error))
 }

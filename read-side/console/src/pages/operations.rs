@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, Path};
+use axum::extract::Extension;
 use axum::response::{IntoResponse, Redirect, Response};
 use esteira_events::AggregateKind;
 use esteira_projector::{Rebuilt, Verified};
-use esteira_web::Problem;
+use esteira_web::{PathId, Problem};
 use maud::{Markup, html};
 
 use super::stream::{Told as Streamed, stream as events};
@@ -81,16 +81,16 @@ fn word(told: &Told) -> &'static str {
     }
 }
 
-fn find(on: &On, id: u64) -> Result<Arc<Job>, Problem> {
+fn find(on: &On, id: i64) -> Result<Arc<Job>, Problem> {
     let detail = || format!("operation {id} is not known: it was of another process, or is forgotten");
-    on.0.jobs.find(id).ok_or_else(|| Problem::not_found("no_such_operation", detail()))
+    on.0.jobs.find(id.cast_unsigned()).ok_or_else(|| Problem::not_found("no_such_operation", detail()))
 }
 
 fn page_of(job: &Job) -> Response {
     Redirect::to(&format!("/operations/{}", job.id)).into_response()
 }
 
-pub(super) async fn show(on: On, by: By, Path(id): Path<u64>) -> Result<Markup, Problem> {
+pub(super) async fn show(on: On, by: By, PathId(id): PathId) -> Result<Markup, Problem> {
     let job = find(&on, id)?;
     Ok(layout::page(
         &by.0,
@@ -99,8 +99,8 @@ pub(super) async fn show(on: On, by: By, Path(id): Path<u64>) -> Result<Markup, 
         &html! {
             p.quiet { "Started " (show::time_and_age(job.started)) ". It goes on when this page is closed." }
             div.live data-connection="opening" {
-                div data-live={ "/operations/" (id) "/stream" } { (progress(&job.now(), id)) }
-                @if job.now().end.is_none() { (cancel_form(&by.0, id)) }
+                div data-live={ "/operations/" (id) "/stream" } { (progress(&job.now(), job.id)) }
+                @if job.now().end.is_none() { (cancel_form(&by.0, job.id)) }
             }
         },
     ))
@@ -144,16 +144,17 @@ fn bar(told: &Told) -> Option<u64> {
     (told.total > 0).then(|| (1_000 * told.done / told.total).min(1_000))
 }
 
-pub(super) async fn stream(on: On, Path(id): Path<u64>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn stream(on: On, PathId(id): PathId) -> Result<impl IntoResponse, Problem> {
     let job = find(&on, id)?;
+    let job_id = job.id;
     let stop = on.0.console.stop.clone();
     Ok(events(job.watch(), stop, move |told: &Told| {
-        let markup = progress(told, id);
+        let markup = progress(told, job_id);
         if told.end.is_some() { Streamed::Last(markup) } else { Streamed::Shown(markup) }
     }))
 }
 
-pub(super) async fn cancel(on: On, Path(id): Path<u64>) -> Result<Response, Problem> {
+pub(super) async fn cancel(on: On, PathId(id): PathId) -> Result<Response, Problem> {
     let job = find(&on, id)?;
     job.cancel();
     Ok(page_of(&job))

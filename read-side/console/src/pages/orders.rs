@@ -1,9 +1,9 @@
 //! An order's journey as a timeline.
 
-use axum::extract::{Path, Query};
+use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response};
 use esteira_query_api::{Journey, Step, StepState, Waiting, journey as tell};
-use esteira_web::Problem;
+use esteira_web::{FieldError, PathId, Problem};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -18,21 +18,20 @@ pub(super) struct Wanted {
 }
 
 /// The order that was typed in.
-pub(super) async fn find(by: By, Query(wanted): Query<Wanted>) -> Response {
+pub(super) async fn find(by: By, Query(wanted): Query<Wanted>) -> Result<Response, Problem> {
     let id = wanted.id.trim();
-    if !id.is_empty() && id.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Redirect::to(&format!("/orders/{id}")).into_response();
+    if id.is_empty() {
+        let how = html! { p { "Type an order's id into the field at the top." } };
+        return Ok(layout::page(&by.0, "/orders", "Trace an order", &how).into_response());
     }
-    layout::page(
-        &by.0,
-        "/orders",
-        "Trace an order",
-        &html! { p { "Type an order's id into the field at the top." } },
-    )
-    .into_response()
+    if id.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Ok(Redirect::to(&format!("/orders/{id}")).into_response());
+    }
+    let named = FieldError::new("id", "must be a positive integer").with_value(id);
+    Err(Problem::not_found("order_not_found", "no order has this id").with_field(named))
 }
 
-pub(super) async fn journey(on: On, by: By, Path(id): Path<i64>) -> Result<Markup, Problem> {
+pub(super) async fn journey(on: On, by: By, PathId(id): PathId) -> Result<Markup, Problem> {
     let desk = &on.0;
     let journey = tell(desk.db(), desk.views(), desk.topics(), id).await.map_err(of_journey)?;
     let journey =

@@ -1,10 +1,10 @@
 //! Rows that the log has refused, and what to do about them.
 
-use axum::extract::{Extension, Path};
+use axum::extract::Extension;
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::DateTime;
 use esteira_outbox::{Stuck, backlog, oldest_refused, retry as try_again, skip as give_up};
-use esteira_web::Problem;
+use esteira_web::{PathId, Problem};
 use maud::{Markup, html};
 
 use super::{By, On};
@@ -70,13 +70,13 @@ fn refused_row(visitor: &Visitor, row: &Stuck) -> Markup {
     }
 }
 
-pub(super) async fn retry(on: On, Path(id): Path<i64>) -> Result<Response, Problem> {
+pub(super) async fn retry(on: On, PathId(id): PathId) -> Result<Response, Problem> {
     back(id, try_again(on.0.db(), id).await.map_err(of_store)?)
 }
 
 pub(super) async fn skip(
     on: On,
-    Path(id): Path<i64>,
+    PathId(id): PathId,
     Extension(form): Extension<Form>,
 ) -> Result<Response, Problem> {
     back(id, give_up(on.0.db(), id, form.reason()?).await.map_err(of_store)?)

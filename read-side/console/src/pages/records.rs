@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 
-use axum::extract::Path;
 use chrono::{DateTime, Utc};
 use esteira_bus::dlq::DLQ_SUFFIX;
 use esteira_bus::{PartitionLag, Record};
-use esteira_web::Problem;
+use esteira_web::{PathParams, Problem};
 use maud::{Markup, html};
 
 use super::topics::of_log;
@@ -97,7 +96,7 @@ fn written(record: &Record) -> Option<DateTime<Utc>> {
 pub(super) async fn record(
     on: On,
     by: By,
-    Path((topic, partition, offset)): Path<(String, i32, i64)>,
+    PathParams((topic, partition, offset)): PathParams<(String, i32, i64)>,
 ) -> Result<Markup, Problem> {
     let desk = &on.0;
     let page = desk.log().read(&topic, partition, offset, 1).await.map_err(of_log)?;

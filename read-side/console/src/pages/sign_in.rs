@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -12,7 +12,7 @@ use esteira_web::{Peer, Problem};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::access::is_own_origin;
+use crate::access::{foreign_origin, is_own_origin};
 use crate::form::Form;
 use crate::{Desk, layout, session};
 
@@ -41,14 +41,12 @@ async fn sign_in(
     State(desk): State<Arc<Desk>>,
     Peer(peer): Peer,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Problem> {
     if !is_own_origin(&headers) {
-        let detail = "the token must be sent by the sign-in page of this console";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail));
+        return Err(foreign_origin());
     }
-    let form =
-        Form::read(&body).map_err(|()| Problem::bad_request("unreadable_form", "the form cannot be read"))?;
+    let form = Form::receive(body).await?;
     let next = form.text("next");
     let Some(session) = desk.console.guard.sign_in(form.text("token"), peer)? else {
         let page = self::form(next, Some("This is not the value of ESTEIRA_ADMIN_TOKEN."));

@@ -1,12 +1,12 @@
 //! Topics, their records, and who has read how far.
 
-use axum::extract::{Path, Query};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use esteira_bus::{LogError, PartitionLag, Record};
 use esteira_dead_letters::DeadLettersError;
 use esteira_events::{EventType, Topics};
-use esteira_web::Problem;
+use esteira_web::{Problem, QueryParams};
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use super::records::{self, Line};
 use super::{By, On};
@@ -82,9 +82,6 @@ fn readers(desk: &Desk, topic: &str) -> String {
 }
 
 /// What of a topic is wanted.
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
 pub(super) struct Wanted {
     key: String,
     partition: Option<i32>,
@@ -92,11 +89,26 @@ pub(super) struct Wanted {
     before: Option<i64>,
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for Wanted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let mut params = QueryParams::read(&parts.uri, &["key", "partition", "before"])?;
+        let partition = params.integer("partition", 0..=i32::MAX.into());
+        let wanted = Self {
+            key: params.value("key").unwrap_or_default().to_owned(),
+            partition: partition.and_then(|partition| i32::try_from(partition).ok()),
+            before: params.integer("before", 0..=i64::MAX),
+        };
+        params.finish().map(|()| wanted)
+    }
+}
+
 pub(super) async fn topic(
     on: On,
     by: By,
     Path(topic): Path<String>,
-    Query(wanted): Query<Wanted>,
+    wanted: Wanted,
 ) -> Result<Markup, Problem> {
     let desk = &on.0;
     let ends = ends(desk, std::slice::from_ref(&topic)).await?;

@@ -180,6 +180,29 @@ async fn without_a_token_pages_are_for_this_machine() {
 }
 
 #[tokio::test]
+async fn a_form_of_another_page_is_told_that_its_origin_is_foreign() {
+    let fixture = Fixture::new().await;
+    for origin in FOREIGN {
+        let answer = fixture.post_from("/operations/verify", origin, &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin}");
+        answer.shows("foreign_origin");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_too_large_is_a_413() {
+    let fixture = Fixture::new().await;
+    let token = fixture.form_token().await;
+    let large = "x".repeat(70_000);
+    for path in ["/operations/verify", "/sign-in"] {
+        let answer = fixture.post_from(path, ORIGIN, &[("form_token", &token), ("token", &large)]).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        answer.shows("body_too_large").shows("65536 bytes");
+    }
+    fixture.get("/operations").await.shows("Nothing.");
+}
+
+#[tokio::test]
 async fn every_answer_forbids_what_a_page_does_not_need() {
     let fixture = Fixture::new().await;
     let page = fixture.get("/operations").await;

@@ -27,6 +27,25 @@ async fn a_record_is_found_by_its_aggregate() {
     page.shows("ce_type").shows("/views/views.users/2").shows("&quot;name&quot;: &quot;Ana 2&quot;");
 }
 
+#[tokio::test]
+async fn an_address_that_names_nothing_says_what_would() {
+    let fixture = Fixture::new().await;
+    let cases = [
+        ("/orders?id=abc", 404, "no order has this id"),
+        ("/orders/%3Cscript%3E", 400, "must be a positive integer"),
+        ("/topics/user.created/x/0", 400, "partition: must be an integer of 32 bits"),
+        ("/topics/user.created?partition=x", 400, "partition: must be an integer from 0 to 2147483647"),
+        ("/dead-letters/user.created.dlq/0/x", 400, "offset: must be an integer of 64 bits"),
+        ("/operations/x", 400, "must be a positive integer"),
+    ];
+    for (path, status, told) in cases {
+        let answer = fixture.get(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        answer.shows(told);
+    }
+    assert_eq!(fixture.get("/orders?id=+7+").await.location(), "/orders/7");
+}
+
 /// A record of Go has a clock as its key.
 #[tokio::test]
 async fn a_record_of_go_is_found_by_the_aggregate_in_its_value() {
@@ -100,7 +119,7 @@ async fn an_orders_journey_is_a_timeline() {
     fixture.published(EventType::OrderUpdated, b"12", late.to_string().as_bytes()).await;
 
     assert_eq!(fixture.get("/orders?id=+12+").await.location(), "/orders/12");
-    fixture.get("/orders?id=x").await.shows("Type an order");
+    fixture.get("/orders?id=").await.shows("Type an order");
     let page = fixture.get("/orders/12").await;
     page.shows("CREATED").shows("order.created").shows("In the view");
     page.shows("order.paid").shows("Waits for the dispatcher");

@@ -105,7 +105,7 @@ impl<F: Filters> ListRequest<F> {
                 Err(allowed) => params.refuse("cursor", &text, allowed),
             }
         }
-        params.fields.finish()?;
+        params.0.finish()?;
         Ok(Self { limit, filters, sort, descending, after, fingerprint, list: PhantomData })
     }
 }
@@ -155,7 +155,7 @@ impl<S: Send + Sync, F: Filters> FromRequestParts<S> for FilterRequest<F> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let mut params = Params::read(&parts.uri, F::NAMES)?;
         let filters = F::read(&mut params);
-        params.fields.finish()?;
+        params.0.finish()?;
         Ok(Self { filters, list: PhantomData })
     }
 }

@@ -4,7 +4,7 @@ mod stream;
 use axum::Json;
 use axum::extract::State;
 use esteira_views::{Filter, ORDERS, OrderView, Scalar};
-use esteira_web::{ConsistencyToken, PathId, Problem, ReadProblems, Reply};
+use esteira_web::{ConsistencyToken, NoQuery, PathId, Problem, ReadProblems, Reply};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -152,6 +152,7 @@ async fn list_orders(
 async fn get_order(
     State(state): State<QueryState>,
     PathId(id): PathId,
+    _: NoQuery,
     token: Option<ConsistencyToken>,
 ) -> Result<Reply<OrderBody>, Problem> {
     let view: OrderView = one(&state, &ORDERS, "order", id, token).await?;
@@ -163,7 +164,11 @@ async fn get_order(
 /// tells it only where `MYSQL_DSN` is set.
 #[utoipa::path(get, path = "/orders/{id}/journey", tag = "orders", params(PathId),
     responses((status = 200, body = Journey), ReadProblems))]
-async fn get_journey(State(state): State<QueryState>, PathId(id): PathId) -> Result<Json<Journey>, Problem> {
+async fn get_journey(
+    State(state): State<QueryState>,
+    PathId(id): PathId,
+    _: NoQuery,
+) -> Result<Json<Journey>, Problem> {
     let store = state.store.as_ref().ok_or_else(|| {
         Problem::not_found("no_journeys", "this query service has no write store: set MYSQL_DSN")
     })?;

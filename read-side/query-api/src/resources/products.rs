@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use esteira_sql::{Money, Timestamp};
 use esteira_views::{Filter, PRODUCTS, ProductView, Scalar};
-use esteira_web::{ConsistencyToken, PathId, Problem, ReadProblems, Reply};
+use esteira_web::{ConsistencyToken, NoQuery, PathId, Problem, ReadProblems, Reply};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -135,6 +135,7 @@ async fn list_products(
 async fn get_product(
     State(state): State<QueryState>,
     PathId(id): PathId,
+    _: NoQuery,
     token: Option<ConsistencyToken>,
 ) -> Result<Reply<ProductBody>, Problem> {
     let view: ProductView = one(&state, &PRODUCTS, "product", id, token).await?;

@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use esteira_sql::Timestamp;
 use esteira_views::{Filter, USERS, UserView};
-use esteira_web::{ConsistencyToken, PathId, Problem, ReadProblems, Reply};
+use esteira_web::{ConsistencyToken, NoQuery, PathId, Problem, ReadProblems, Reply};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -113,6 +113,7 @@ async fn list_users(
 async fn get_user(
     State(state): State<QueryState>,
     PathId(id): PathId,
+    _: NoQuery,
     token: Option<ConsistencyToken>,
 ) -> Result<Reply<UserBody>, Problem> {
     let view: UserView = one(&state, &USERS, "user", id, token).await?;

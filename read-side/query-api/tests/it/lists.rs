@@ -21,7 +21,7 @@ async fn with_orders() -> Api {
 #[tokio::test]
 async fn orders_are_found_by_every_filter() {
     let api = with_orders().await;
-    let cases: [(&str, &[i64]); 20] = [
+    let cases: [(&str, &[i64]); 21] = [
         ("user_id=1", &[1, 3, 5]),
         ("user_id=9", &[]),
         ("status=PAID", &[2, 3]),
@@ -29,6 +29,7 @@ async fn orders_are_found_by_every_filter() {
         ("product_id=3", &[2, 3]),
         ("created_from=2026-11-04", &[4, 5]),
         ("created_to=2026-11-02", &[1, 2]),
+        ("created_from=0001-01-01&created_to=9999-12-31", &[1, 2, 3, 4, 5]),
         ("created_from=2026-11-02T12:43:00.990Z&created_to=2026-11-03T12:43:00.990Z", &[2, 3]),
         ("created_from=2026-11-02T12:43:00.991Z&created_to=2026-11-03T12:43:00.989Z", &[]),
         ("created_from=2026-11-04T14:43:00.990+02:00", &[4, 5]),

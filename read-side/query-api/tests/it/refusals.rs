@@ -14,6 +14,7 @@ async fn a_wrong_value_is_named_with_what_is_allowed() {
         ("/q/orders?created_from=yesterday", "created_from", "2026-11-22"),
         ("/q/orders?created_to=2026-02-30", "created_to", "2026-11-22"),
         ("/q/orders?created_from=99999-01-01", "created_from", "2026-11-22"),
+        ("/q/orders?created_to=0000-12-31", "created_to", "from the year 0001 to 9999"),
         ("/q/orders?created_from=2026-11-03&created_to=2026-11-02", "created_from", "created_to"),
         ("/q/orders?min_total=1.001", "min_total", "two decimals"),
         ("/q/orders?min_total=NaN", "min_total", "two decimals"),

@@ -8,7 +8,7 @@ use esteira_sql::Money;
 use super::{OrderEvent, OrderRejected};
 
 /// The most of one product in one order: the Go tables' `INT`.
-const QUANTITY_MAX: i64 = 2_147_483_647;
+pub const QUANTITY_MAX: i64 = 2_147_483_647;
 
 /// Whose price an order takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,38 +44,47 @@ pub fn create<'p>(
     let user = user.ok_or(OrderRejected::UserNotFound { id: command.user_id })?;
     let mut lines: BTreeMap<ProductId, ItemData> = BTreeMap::new();
     let mut order_of_lines = Vec::new();
-    for item in &command.items {
-        let product =
-            product(item.product_id).ok_or(OrderRejected::ProductNotFound { id: item.product_id })?;
-        let unit_price = price(item, product, policy)?;
+    for (index, item) in command.items.iter().enumerate() {
+        let product = product(item.product_id)
+            .ok_or(OrderRejected::ProductNotFound { line: index, id: item.product_id })?;
+        let unit_price = price(index, item, product, policy)?;
         let line = lines.entry(item.product_id).or_insert_with(|| {
             order_of_lines.push(item.product_id);
             ItemData { product_id: item.product_id, quantity: 0, unit_price, product: Some(product.clone()) }
         });
-        merge(line, item, unit_price)?;
+        merge(line, index, item, unit_price)?;
     }
     let items: Vec<ItemData> = order_of_lines.into_iter().filter_map(|id| lines.remove(&id)).collect();
     let total = total(&items).ok_or(OrderRejected::TotalTooLarge)?;
     Ok(OrderEvent::Created { user: user.clone(), items, total })
 }
 
-fn price(item: &NewItem, product: &ProductData, policy: PricePolicy) -> Result<Money, OrderRejected> {
+fn price(
+    line: usize,
+    item: &NewItem,
+    product: &ProductData,
+    policy: PricePolicy,
+) -> Result<Money, OrderRejected> {
     match (item.unit_price, policy) {
         (None, _) => Ok(product.price),
         (Some(given), PricePolicy::Catalog) if given != product.price => {
-            Err(OrderRejected::PriceDiffers { id: item.product_id, given, catalogue: product.price })
+            Err(OrderRejected::PriceDiffers { line, id: item.product_id, given, catalogue: product.price })
         }
         (Some(given), _) => Ok(given),
     }
 }
 
 /// The same product on two lines is one line; Go stored only the first.
-fn merge(line: &mut ItemData, item: &NewItem, unit_price: Money) -> Result<(), OrderRejected> {
-    if line.unit_price != unit_price {
-        return Err(OrderRejected::PricesDiffer { id: item.product_id });
+fn merge(merged: &mut ItemData, line: usize, item: &NewItem, unit_price: Money) -> Result<(), OrderRejected> {
+    let NewItem { product_id: id, quantity, .. } = *item;
+    if merged.unit_price != unit_price {
+        return Err(OrderRejected::PricesDiffer { line, id, given: unit_price });
     }
-    let quantity = line.quantity.checked_add(item.quantity).filter(|quantity| *quantity <= QUANTITY_MAX);
-    line.quantity = quantity.ok_or(OrderRejected::QuantityTooLarge { id: item.product_id })?;
+    let sum = merged.quantity.saturating_add(quantity);
+    if sum > QUANTITY_MAX {
+        return Err(OrderRejected::QuantityTooLarge { line, id, quantity, sum });
+    }
+    merged.quantity = sum;
     Ok(())
 }
 
@@ -138,16 +147,21 @@ mod tests {
             decide(vec![item(1, 1, max), item(2, 1, Some(1))], PricePolicy::Trust),
             Err(OrderRejected::TotalTooLarge)
         );
-        assert!(matches!(
+        assert_eq!(
             decide(vec![item(2, QUANTITY_MAX, Some(0)), item(2, 1, Some(0))], PricePolicy::Trust),
-            Err(OrderRejected::QuantityTooLarge { .. })
-        ));
+            Err(OrderRejected::QuantityTooLarge {
+                line: 1,
+                id: ProductId(2),
+                quantity: 1,
+                sum: QUANTITY_MAX + 1
+            })
+        );
     }
 
     #[test]
     fn unknown_users_and_products_are_named() {
         let unknown = decide(vec![item(3, 1, None)], PricePolicy::Trust);
-        assert_eq!(unknown, Err(OrderRejected::ProductNotFound { id: ProductId(3) }));
+        assert_eq!(unknown, Err(OrderRejected::ProductNotFound { line: 0, id: ProductId(3) }));
         let command = CreateOrder { user_id: UserId(9), items: vec![] };
         let unknown = create(&command, PricePolicy::Trust, None, |_| None);
         assert_eq!(unknown, Err(OrderRejected::UserNotFound { id: UserId(9) }));

@@ -2,26 +2,28 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use esteira_command_api::{CommandRequest, reply};
+use esteira_command_api::{CommandRequest, amount, reply};
 use esteira_events::{ProductId, UserId};
 use esteira_sql::Money;
-use esteira_web::{CommandProblems, Envelope, Fields, JsonBody, Problem, Reply};
+use esteira_web::{CommandProblems, Envelope, Fields, Integer, JsonBody, Problem, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::OrdersApi;
 use super::order::OrderBody;
-use crate::domain::{CreateOrder, NewItem};
+use crate::domain::{CreateOrder, NewItem, QUANTITY_MAX};
 use crate::service::OrderCommand;
 
 /// The most lines of an order.
 const ITEMS_MAX: usize = 500;
 
+type Id = Integer<1, { i64::MAX }>;
+
 /// A new order.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct CreateOrderBody {
-    #[schema(minimum = 1, example = 1)]
-    user_id: i64,
+    #[schema(value_type = i64, minimum = 1, example = 1)]
+    user_id: Id,
     #[schema(min_items = 1, max_items = 500)]
     items: Vec<CreateItemBody>,
 }
@@ -29,10 +31,10 @@ pub struct CreateOrderBody {
 /// A line of a new order. The same product on two lines is one line.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct CreateItemBody {
-    #[schema(minimum = 1, example = 1)]
-    product_id: i64,
-    #[schema(minimum = 1, maximum = 2_147_483_647, example = 2)]
-    quantity: i64,
+    #[schema(value_type = i64, minimum = 1, example = 1)]
+    product_id: Id,
+    #[schema(value_type = i64, minimum = 1, maximum = 2_147_483_647, example = 2)]
+    quantity: Integer<1, QUANTITY_MAX>,
     /// The catalogue's where it is absent.
     #[schema(minimum = 0, maximum = 99_999_999.99, multiple_of = 0.01, example = 89.9)]
     unit_price: Option<f64>,
@@ -56,7 +58,7 @@ pub async fn create(
 
 fn checked(body: &CreateOrderBody) -> Result<CreateOrder, Problem> {
     let mut fields = Fields::new();
-    fields.check(body.user_id > 0, "user_id", body.user_id, "must be a positive integer");
+    let user_id = UserId(body.user_id.checked(&mut fields, "user_id"));
     let count = body.items.len();
     fields.check(
         (1..=ITEMS_MAX).contains(&count),
@@ -67,23 +69,13 @@ fn checked(body: &CreateOrderBody) -> Result<CreateOrder, Problem> {
     let lines = body.items.iter().take(ITEMS_MAX).enumerate();
     let items = lines.map(|(index, line)| item(&mut fields, index, line)).collect();
     fields.finish()?;
-    Ok(CreateOrder { user_id: UserId(body.user_id), items })
+    Ok(CreateOrder { user_id, items })
 }
 
 fn item(fields: &mut Fields, index: usize, line: &CreateItemBody) -> NewItem {
     let name = |field: &str| format!("items[{index}].{field}");
-    fields.check(line.product_id > 0, name("product_id"), line.product_id, "must be a positive integer");
-    let quantity = (1..=i64::from(i32::MAX)).contains(&line.quantity);
-    fields.check(quantity, name("quantity"), line.quantity, "must be from 1 to 2147483647");
-    let unit_price = line.unit_price.and_then(|value| match Money::from_f64(value) {
-        Ok(price) => {
-            fields.check(price >= Money::ZERO, name("unit_price"), value, "must be at least 0");
-            Some(price)
-        }
-        Err(error) => {
-            fields.refuse(name("unit_price"), value, error.to_string());
-            None
-        }
-    });
-    NewItem { product_id: ProductId(line.product_id), quantity: line.quantity, unit_price }
+    let product_id = ProductId(line.product_id.checked(fields, name("product_id")));
+    let quantity = line.quantity.checked(fields, name("quantity"));
+    let unit_price = line.unit_price.map(|price| amount(fields, name("unit_price"), price, Money::ZERO));
+    NewItem { product_id, quantity, unit_price }
 }

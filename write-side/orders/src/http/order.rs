@@ -7,7 +7,7 @@ use esteira_web::{FieldError, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Item, Order, OrderRejected};
+use crate::domain::{Item, Order, OrderRejected, QUANTITY_MAX};
 use crate::store::StoredOrder;
 
 /// An order.
@@ -76,25 +76,26 @@ pub fn rejected(rejection: OrderRejected) -> Problem {
             Problem::not_found("user_not_found", format!("there is no user {id}"))
                 .with_field(FieldError::new("user_id", "names no user").with_value(id))
         }
-        OrderRejected::ProductNotFound { id } => {
+        OrderRejected::ProductNotFound { line, id } => {
             Problem::not_found("product_not_found", format!("there is no product {id}"))
-                .with_field(FieldError::new("items.product_id", "names no product").with_value(id))
+                .with_field(FieldError::new(of_line(line, "product_id"), "names no product").with_value(id))
         }
-        OrderRejected::PriceDiffers { id, given, catalogue } => {
+        OrderRejected::PriceDiffers { line, id, given, catalogue } => {
             let detail = format!("the price of product {id} is {catalogue}, not {given}");
             Problem::unprocessable("price_differs", detail).with_field(
-                FieldError::new("items.unit_price", "must be the catalogue's or absent").with_value(given),
+                FieldError::new(of_line(line, "unit_price"), "must be the catalogue's or absent")
+                    .with_value(given),
             )
         }
-        OrderRejected::PricesDiffer { id } => {
+        OrderRejected::PricesDiffer { line, id, given } => {
             let message = format!("must be the same on every line of product {id}");
-            Problem::invalid_field("items.unit_price", (), message)
+            Problem::invalid_field(of_line(line, "unit_price"), given, message)
         }
-        OrderRejected::QuantityTooLarge { id } => Problem::invalid_field(
-            "items.quantity",
-            id,
-            "must be at most 2147483647 over all lines of this product",
-        ),
+        OrderRejected::QuantityTooLarge { line, id, quantity, sum } => {
+            let message =
+                format!("must come to at most {QUANTITY_MAX} over all lines of product {id}, not to {sum}");
+            Problem::invalid_field(of_line(line, "quantity"), quantity, message)
+        }
         OrderRejected::TotalTooLarge => {
             Problem::invalid_field("items", (), "must come to at most 99999999.99 in all")
         }
@@ -121,6 +122,10 @@ pub fn rejected(rejection: OrderRejected) -> Problem {
             Problem::conflict("refund_due", format!("a refund of order {id} is due"))
         }
     }
+}
+
+fn of_line(line: usize, field: &str) -> String {
+    format!("items[{line}].{field}")
 }
 
 fn in_state(code: &'static str, done: &str, status: OrderStatus) -> Problem {

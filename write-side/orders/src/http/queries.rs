@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use esteira_command_api::{HistoryPage, history_page, not_found, read};
 use esteira_events::AggregateKind;
-use esteira_web::{Envelope, List, ListPage, PathId, Problem, ReadProblems, Reply};
+use esteira_web::{Envelope, List, ListPage, NoQuery, PathId, Problem, ReadProblems, Reply};
 
 use super::OrdersApi;
 use super::order::OrderBody;
@@ -26,6 +26,7 @@ pub async fn list(State(api): State<OrdersApi>, page: ListPage) -> Result<Json<L
 pub async fn get(
     State(api): State<OrdersApi>,
     PathId(id): PathId,
+    _: NoQuery,
 ) -> Result<Reply<Envelope<OrderBody>>, Problem> {
     let row = read(&api.db, async |conn| store::find(conn, id).await).await?;
     let row = row.ok_or_else(|| not_found::<Order>(id))?;

@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use esteira_aggregate::Snapshot;
-use esteira_command_api::{CommandRequest, not_found, reply, submit, token};
+use esteira_command_api::{CommandRequest, amount, not_found, reply, submit, token};
 use esteira_events::ProductId;
 use esteira_sql::Money;
-use esteira_web::{CommandProblems, Envelope, Fields, JsonBody, Message, PathId, Problem, Reply};
+use esteira_web::{CommandProblems, Envelope, Fields, Integer, JsonBody, Message, PathId, Problem, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -14,6 +14,8 @@ use super::ProductsApi;
 use super::product::{ProductBody, rejected};
 use crate::domain::{CreateProduct, DeleteProduct, MoveStock, Product, STOCK_MAX, UpdateProduct};
 use crate::service::ProductCommand;
+
+type Stock = Integer<0, STOCK_MAX>;
 
 /// A new product.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -27,8 +29,8 @@ pub struct CreateProductBody {
     name: String,
     #[schema(minimum = 0.01, maximum = 99_999_999.99, multiple_of = 0.01, example = 3500)]
     price: f64,
-    #[schema(minimum = 0, maximum = 2_147_483_647, example = 10)]
-    stock: i64,
+    #[schema(value_type = i64, minimum = 0, maximum = 2_147_483_647, example = 10)]
+    stock: Stock,
 }
 
 /// New values; what is absent stays.
@@ -44,8 +46,8 @@ pub struct UpdateProductBody {
     #[schema(minimum = 0.01, maximum = 99_999_999.99, multiple_of = 0.01, example = 3500)]
     price: Option<f64>,
     /// Sets the stock, whatever is reserved; `POST /products/{id}/stock` moves it.
-    #[schema(minimum = 0, maximum = 2_147_483_647, example = 10)]
-    stock: Option<i64>,
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 2_147_483_647, example = 10)]
+    stock: Option<Stock>,
 }
 
 /// A move of the stock.
@@ -69,25 +71,6 @@ impl ProductsApi {
     }
 }
 
-/// A price above 0 with at most two decimals; 0 stands for a refused one, which `fields` reports.
-fn price(fields: &mut Fields, value: f64) -> Money {
-    match Money::from_f64(value) {
-        Ok(price) => {
-            fields.check(price > Money::ZERO, "price", value, "must be greater than 0");
-            price
-        }
-        Err(error) => {
-            fields.refuse("price", value, error.to_string());
-            Money::ZERO
-        }
-    }
-}
-
-fn stock(fields: &mut Fields, value: i64) -> i64 {
-    fields.check((0..=STOCK_MAX).contains(&value), "stock", value, format!("must be from 0 to {STOCK_MAX}"));
-    value
-}
-
 /// Create a product
 #[utoipa::path(post, path = "/products", tag = "products", params(CommandRequest), request_body = CreateProductBody,
     responses((status = 201, body = Envelope<ProductBody>), CommandProblems))]
@@ -98,8 +81,8 @@ pub async fn create(
 ) -> Result<Reply<Envelope<ProductBody>>, Problem> {
     let mut fields = Fields::new();
     let name = fields.name("name", &body.value.name).to_owned();
-    let price = price(&mut fields, body.value.price);
-    let stock = stock(&mut fields, body.value.stock);
+    let price = amount(&mut fields, "price", body.value.price, Money::CENT);
+    let stock = body.value.stock.checked(&mut fields, "stock");
     fields.finish()?;
     let command = ProductCommand::Create(CreateProduct { name, price, stock });
     let snapshot = api.submit(request, command, body.hash).await?;
@@ -118,8 +101,8 @@ pub async fn update(
 ) -> Result<Reply<Envelope<ProductBody>>, Problem> {
     let mut fields = Fields::new();
     let name = body.value.name.as_deref().map(|name| fields.name("name", name).to_owned());
-    let price = body.value.price.map(|value| price(&mut fields, value));
-    let stock = body.value.stock.map(|value| stock(&mut fields, value));
+    let price = body.value.price.map(|value| amount(&mut fields, "price", value, Money::CENT));
+    let stock = body.value.stock.map(|stock| stock.checked(&mut fields, "stock"));
     fields.finish()?;
     let command = ProductCommand::Update(UpdateProduct { id: ProductId(id), name, price, stock });
     reply(StatusCode::OK, api.submit(request, command, body.hash).await?, "product updated")

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use esteira_command_api::{HistoryPage, history_page, not_found, read};
 use esteira_events::AggregateKind;
-use esteira_web::{Envelope, List, ListPage, PathId, Problem, ReadProblems, Reply};
+use esteira_web::{Envelope, List, ListPage, NoQuery, PathId, Problem, ReadProblems, Reply};
 
 use super::ProductsApi;
 use super::product::ProductBody;
@@ -29,6 +29,7 @@ pub async fn list(
 pub async fn get(
     State(api): State<ProductsApi>,
     PathId(id): PathId,
+    _: NoQuery,
 ) -> Result<Reply<Envelope<ProductBody>>, Problem> {
     let row = read(&api.db, async |conn| store::find(conn, id).await).await?;
     let row = row.ok_or_else(|| not_found::<Product>(id))?;

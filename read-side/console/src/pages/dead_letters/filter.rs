@@ -1,8 +1,10 @@
 //! Which letters are wanted.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use esteira_dead_letters::{Cause, Filters, State};
-use esteira_web::Problem;
+use esteira_web::{Problem, QueryParams};
 use maud::{Markup, html};
 
 use crate::form::Form;
@@ -19,6 +21,20 @@ pub(super) const FIELDS: [&str; 8] =
 
 pub(super) fn name(state: State) -> &'static str {
     STATES.iter().find(|(_, known)| *known == state).map_or("", |(name, _)| name)
+}
+
+/// The filter of a query string, for the API.
+pub struct LetterFilters(pub Filters);
+
+impl<S: Send + Sync> FromRequestParts<S> for LetterFilters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let params = QueryParams::read(&parts.uri, &FIELDS)?;
+        let form = Form::of(params.pairs());
+        params.finish()?;
+        read(&form).map(Self)
+    }
 }
 
 /// Reads the filter of a form; fields that were left empty ask for nothing.

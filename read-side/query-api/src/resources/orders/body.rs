@@ -32,7 +32,7 @@ pub(super) struct OrderBody {
     refund_due: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refund_reference: Option<String>,
-    /// `PENDING`, `RESERVED` or `REJECTED`.
+    /// `PENDING`, `RESERVED` or `REJECTED`; of a cancelled order, as it stood then: what was reserved is released.
     #[schema(example = "RESERVED")]
     reservation: String,
     version: i64,
