@@ -159,6 +159,13 @@ mod tests {
     }
 
     #[test]
+    fn a_rejection_that_an_earlier_version_kept_is_read() {
+        let kept = r#"{"ProductNotFound":{"id":3}}"#;
+        let read: OrderRejected = serde_json::from_str(kept).unwrap();
+        assert_eq!(read, OrderRejected::ProductNotFound { line: 0, id: ProductId(3) });
+    }
+
+    #[test]
     fn unknown_users_and_products_are_named() {
         let unknown = decide(vec![item(3, 1, None)], PricePolicy::Trust);
         assert_eq!(unknown, Err(OrderRejected::ProductNotFound { line: 0, id: ProductId(3) }));

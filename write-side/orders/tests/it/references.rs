@@ -16,7 +16,7 @@ async fn unknown_users_and_products_are_named_and_leave_no_trace(test: TestDb) {
     let sound = fixture.submit(create(1, &[(1, 1)]));
     let (nobody, nothing, sound) = tokio::join!(nobody, nothing, sound);
     assert_eq!(rejected(nobody), OrderRejected::UserNotFound { id: UserId(9) });
-    assert_eq!(rejected(nothing), OrderRejected::ProductNotFound { line: 0, id: ProductId(9) });
+    assert_eq!(rejected(nothing), OrderRejected::ProductNotFound { line: 1, id: ProductId(9) });
     assert_eq!(done(sound).id, 1);
     assert_eq!(fixture.test.int("select count(*) from outbox").await, 1);
 }
