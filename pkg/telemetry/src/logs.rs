@@ -104,34 +104,17 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
+    use esteira_testkit::Lines;
     use serde_json::Value;
 
     use super::*;
     use crate::TraceContext;
     use crate::health::Health;
 
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     fn logged(filter: Option<&str>, format: Format, work: impl FnOnce()) -> Vec<String> {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber = subscriber(filter, format, false, move || writer.clone()).unwrap();
-        tracing::subscriber::with_default(subscriber, work);
-        let bytes = lines.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+        let (lines, _logged) = Lines::of(|lines| subscriber(filter, format, false, lines).unwrap());
+        work();
+        lines.text().lines().map(str::to_owned).collect()
     }
 
     #[test]
@@ -156,16 +139,11 @@ mod tests {
         let trace = TraceContext::root();
         let id = trace.trace_id().to_string();
         let told = async |format| {
-            let lines = Lines::default();
-            let writer = lines.clone();
-            let subscriber = subscriber(None, format, false, move || writer.clone()).unwrap();
-            let default = tracing::subscriber::set_default(subscriber);
+            let (lines, _logged) = Lines::of(|lines| subscriber(None, format, false, lines).unwrap());
             trace.scope(async { tracing::info!(order_id = 7, "order created") }).await;
             trace.scope(async { tracing::info!(trace_id = "its own", "event published") }).await;
             tracing::info!("outside");
-            drop(default);
-            let bytes = lines.0.lock().unwrap().clone();
-            String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+            lines.text().lines().map(str::to_owned).collect::<Vec<_>>()
         };
         let pretty = told(Format::Pretty).await;
         assert!(pretty[0].ends_with(&format!("order created order_id=7 trace_id={id}")), "{pretty:?}");

@@ -1,13 +1,15 @@
-//! What tests share: which engines there are, a database for each test, polling with a deadline.
+//! What tests share: which engines there are, a database for each test, polling with a deadline, what is logged.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod database;
 mod engine;
+mod lines;
 mod polling;
 
 pub use database::{TestDb, with_mysql, with_sqlite};
 pub use engine::engine;
+pub use lines::Lines;
 pub use polling::{DEADLINE, eventually};
 
 /// Runs each test, an `async fn(TestDb)` of the calling module, once per write store, each time in a database of its own.

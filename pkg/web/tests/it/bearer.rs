@@ -7,13 +7,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, header};
 use esteira_telemetry::Health;
+use esteira_testkit::Lines;
 use esteira_web::{ApiInfo, Bearer, Limits, health_routes, mount};
 use serde_json::Value;
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-use crate::lines::Lines;
 
 const OLD: &str = "old-token-of-yesterday";
 const NEW: &str = "new-token-of-today";
@@ -148,7 +147,9 @@ async fn the_document_says_which_routes_want_a_token() {
 
 #[tokio::test]
 async fn no_token_is_ever_logged() {
-    let (lines, _logged) = Lines::of(tracing::Level::TRACE);
+    let (lines, _logged) = Lines::of(|lines| {
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(lines).finish()
+    });
     let service = service();
     for token in ["guess-1", NEW, "guess-2"] {
         send(&service, Method::GET, "/users", &format!("Bearer {token}"), "192.0.2.1").await;

@@ -11,11 +11,11 @@ use axum::extract::Query;
 use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get as on_get, post as on_post};
+use esteira_testkit::Lines;
 use esteira_web::{Problem, protect, traced};
 use serde_json::json;
 
 use crate::client::{ask, get, limits, send};
-use crate::lines::Lines;
 
 fn failing_with(problem: Problem) -> Router {
     Router::new().route("/users/7", on_get(async move || problem))
@@ -105,7 +105,8 @@ async fn an_internal_error_tells_nothing_of_its_cause() {
 
 #[tokio::test]
 async fn a_cause_is_logged_once_with_the_request() {
-    let (lines, _logged) = Lines::of(tracing::Level::INFO);
+    let (lines, _logged) =
+        Lines::of(|lines| tracing_subscriber::fmt().with_ansi(false).with_writer(lines).finish());
     get(failing_with(Problem::internal(&Secret)), "/users/7").await;
     let text = lines.text();
     let wanted = "request failed method=GET path=\"/users/7\" status=500 error=password is hunter2";

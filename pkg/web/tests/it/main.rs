@@ -8,6 +8,5 @@ mod client;
 mod docs;
 mod errors;
 mod health;
-mod lines;
 mod parameters;
 mod server;
