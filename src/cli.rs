@@ -12,6 +12,7 @@ use crate::commands::dlq::Dlq;
 use crate::commands::erase::Erase;
 use crate::commands::outbox::Outbox;
 use crate::commands::print::Output;
+use crate::commands::values;
 use crate::exit::Exit;
 
 const ABOUT: &str = "\
@@ -125,6 +126,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  esteira trace 12\n  esteira trace 12 --json")]
     Trace {
         /// The order's id
+        #[arg(value_parser = values::id)]
         order: i64,
         #[command(flatten)]
         output: Output,

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::response::Response;
 use esteira_config::Settings;
+use esteira_telemetry::Health;
 use esteira_web::{Limits, Problem, protect};
 use http_body_util::BodyExt;
 use serde::Serialize;
@@ -41,7 +42,7 @@ impl Client {
         migrate(engines.store()?).await?;
         engines.views()?.prepare(esteira_views::ALL_COLLECTIONS).await?;
         // Whoever reaches the engines needs no token of the API in front of them.
-        let (routes, _) = Admin::new(settings, &engines)?.routes().split_for_parts();
+        let (routes, _) = Admin::new(settings, &engines, Health::new())?.routes().split_for_parts();
         Ok(Self::Here { router: protect(routes, &Limits::default()), engines: Box::new(engines) })
     }
 

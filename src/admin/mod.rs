@@ -25,6 +25,7 @@ use esteira_orders::Orders;
 use esteira_products::Products;
 use esteira_projector::{GROUP, Projector};
 use esteira_reactions::{React, ReactionStore};
+use esteira_telemetry::Health;
 use esteira_web::{NoQuery, TOO_MANY_WRONG_TOKENS, with_problems};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -59,13 +60,15 @@ const OF_A_BODY: [(&str, &str); 2] =
 pub struct Admin {
     engines: Engines,
     settings: Settings,
+    /// The stages of this process; none in a tool.
+    health: Health,
     pub letters: DeadLetters,
     pub projector: Arc<Projector>,
     erasure: Erasure,
 }
 
 impl Admin {
-    pub fn new(settings: &Settings, engines: &Engines) -> anyhow::Result<Self> {
+    pub fn new(settings: &Settings, engines: &Engines, health: Health) -> anyhow::Result<Self> {
         let (db, log, views) = (engines.store()?, engines.log()?, engines.views()?);
         let topics = Topics::with_prefix(settings.topic_prefix.clone());
         let group = |name: &str| format!("{}{name}", settings.group_prefix);
@@ -88,7 +91,7 @@ impl Admin {
             groups: groups(settings),
         };
         let letters = DeadLetters { log: Arc::clone(log), topics, db: db.clone(), stores };
-        Ok(Self { engines: engines.clone(), settings: settings.clone(), letters, projector, erasure })
+        Ok(Self { engines: engines.clone(), settings: settings.clone(), health, letters, projector, erasure })
     }
 
     /// The routes, under `/admin`, for whoever may use them.
@@ -111,8 +114,10 @@ impl Admin {
     }
 }
 
-/// Every engine, a line a check.
+/// Every engine and every stage of this process, a line a check.
 #[utoipa::path(get, path = "/admin/doctor", tag = "engines", responses((status = 200, body = Vec<Check>)))]
 async fn doctor(State(admin): State<Admin>) -> Json<Vec<Check>> {
-    Json(admin.engines.examine(&admin.settings).await)
+    let mut checks = admin.engines.examine(&admin.settings).await;
+    checks.extend(admin.health.snapshot().into_iter().map(Check::of_stage));
+    Json(checks)
 }

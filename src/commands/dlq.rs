@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::print::{Output, print_json, say};
 use super::progress::Bar;
+use super::values;
 use crate::admin::{Client, RedriveWish};
 use crate::exit::Exit;
 
@@ -107,7 +108,7 @@ pub struct Which {
     #[arg(long)]
     aggregate: Option<String>,
     /// The aggregate's id
-    #[arg(long)]
+    #[arg(long, value_parser = values::id)]
     id: Option<i64>,
     /// Text that is part of the error
     #[arg(long)]
@@ -116,10 +117,10 @@ pub struct Which {
     #[arg(long, value_parser = parse_state)]
     state: Option<State>,
     /// Given up at this time or later (RFC 3339)
-    #[arg(long)]
+    #[arg(long, value_parser = values::time)]
     since: Option<DateTime<Utc>>,
     /// Given up at this time or earlier (RFC 3339)
-    #[arg(long)]
+    #[arg(long, value_parser = values::time)]
     until: Option<DateTime<Utc>>,
 }
 

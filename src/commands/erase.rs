@@ -6,6 +6,7 @@ use esteira_erasure::{Entry, Erased, Refused};
 
 use super::print::{Output, Unwritable, complain, print_json, say};
 use super::progress::Bar;
+use super::values;
 use crate::admin::{Client, ErasureWish};
 use crate::exit::Exit;
 
@@ -18,7 +19,7 @@ pub enum Erase {
     )]
     User {
         /// The users' ids
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = values::id)]
         users: Vec<i64>,
         #[command(flatten)]
         how: How,
@@ -27,6 +28,7 @@ pub enum Erase {
     #[command(after_help = "Examples:\n  esteira erase again --yes\n  esteira erase again 14 15 --yes")]
     Again {
         /// Users that were erased after that backup
+        #[arg(value_parser = values::id)]
         users: Vec<i64>,
         #[command(flatten)]
         how: How,
@@ -87,9 +89,10 @@ fn print(erased: &Erased, dry_run: bool) -> Result<(), Unwritable> {
     }
     let Erased { users, events, answers, parked, decisions, records, documents, .. } = erased;
     let ids: Vec<String> = users.iter().map(i64::to_string).collect();
-    let what = if dry_run { "would be erased" } else { "erased" };
+    // Where the platform runs, the projector takes them out of most views as it reads of the erasure.
+    let (what, left) = if dry_run { ("would be erased", "") } else { ("erased", " that still had them") };
     say!(
-        "user {} {what}: {events} events, {records} records of the log, {documents} documents of the views,",
+        "user {} {what}: {events} events, {records} records of the log, {documents} documents of the views{left},",
         ids.join(", ")
     )?;
     say!("{parked} parked records, {answers} kept answers, {decisions} reasons")?;

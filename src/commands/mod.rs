@@ -15,6 +15,7 @@ mod rebuild;
 mod run;
 mod topics;
 mod trace;
+pub mod values;
 mod verify;
 
 use esteira_config::{ConfigError, LogFormat, Settings};

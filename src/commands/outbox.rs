@@ -5,6 +5,7 @@ use esteira_config::Settings;
 use serde_json::{Value, json};
 
 use super::print::{Output, print_json, say};
+use super::values;
 use crate::admin::{Client, StuckRow};
 use crate::exit::Exit;
 
@@ -18,7 +19,7 @@ pub enum Outbox {
     #[command(after_help = "Examples:\n  esteira outbox retry 17 18")]
     Retry {
         /// The rows' ids
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = values::id)]
         rows: Vec<i64>,
         #[command(flatten)]
         output: Output,
@@ -27,7 +28,7 @@ pub enum Outbox {
     #[command(after_help = "Examples:\n  esteira outbox skip 17 --reason 'larger than the topic takes'")]
     Skip {
         /// The rows' ids
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = values::id)]
         rows: Vec<i64>,
         /// Kept beside the row
         #[arg(long)]

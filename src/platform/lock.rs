@@ -9,6 +9,8 @@ use esteira_config::Settings;
 
 use super::places::{LOG_FILE, STORE_FILE, VIEWS_FILE};
 
+const NAME: &str = "LOCK";
+
 /// Held as long as the file is open; the operating system gives it up when the process dies.
 #[derive(Debug)]
 pub struct DataLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
@@ -16,9 +18,20 @@ pub struct DataLock(#[expect(dead_code, reason = "the lock lives as long as the 
 impl DataLock {
     /// Takes the lock of `data_dir`, creating the directory where it is missing.
     pub fn take(data_dir: &Path) -> anyhow::Result<Self> {
+        Self::try_take(data_dir)?.with_context(|| {
+            format!(
+                "{} is held by another esteira: the embedded engines are for one process. Stop it, set \
+                 ESTEIRA_DATA_DIR to another directory, or set MYSQL_DSN, KAFKA_BROKERS and MONGO_URI",
+                data_dir.join(NAME).display()
+            )
+        })
+    }
+
+    /// `None` where another process has it.
+    fn try_take(data_dir: &Path) -> anyhow::Result<Option<Self>> {
         fs::create_dir_all(data_dir)
             .with_context(|| format!("ESTEIRA_DATA_DIR: {} cannot be created", data_dir.display()))?;
-        let path = data_dir.join("LOCK");
+        let path = data_dir.join(NAME);
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -27,16 +40,12 @@ impl DataLock {
             .with_context(|| format!("{} cannot be opened", path.display()))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
-                "{} is held by another esteira: the embedded engines are for one process. Stop it, set \
-                 ESTEIRA_DATA_DIR to another directory, or set MYSQL_DSN, KAFKA_BROKERS and MONGO_URI",
-                path.display()
-            ),
+            Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| path.display().to_string()),
         }
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(Self(file))
+        Ok(Some(Self(file)))
     }
 }
 
@@ -62,5 +71,5 @@ pub fn held_elsewhere(settings: &Settings) -> anyhow::Result<bool> {
             list(embedded.iter().map(|(_, setting, _)| *setting).collect()),
         );
     }
-    Ok(DataLock::take(data_dir).is_err())
+    Ok(DataLock::try_take(data_dir)?.is_none())
 }

@@ -12,6 +12,7 @@ const MAX_MESSAGE_BYTES: u32 = 1_048_588;
 
 /// How long a start waits for the broker to show the topics that it has made.
 const PATIENCE: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Creates what is missing; each topic's name and whether it was created now.
 pub async fn create_topics(settings: &Settings, log: &dyn Log) -> anyhow::Result<Vec<(String, bool)>> {
@@ -28,6 +29,7 @@ pub async fn create_topics(settings: &Settings, log: &dyn Log) -> anyhow::Result
             // A busy broker answers before its metadata has all of them; asking again is harmless.
             Err(LogError::Unavailable(reason)) if started.elapsed() < PATIENCE => {
                 tracing::info!(%reason, "waiting for the topics");
+                tokio::time::sleep(PAUSE).await;
             }
             created => return created.context("the topics cannot be created"),
         }

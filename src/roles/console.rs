@@ -20,7 +20,7 @@ const API: ApiInfo = ApiInfo {
 pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     let settings = &platform.settings;
     let guard = Guard::new(settings.admin_token.iter().flat_map(Tokens::reveal), &settings.host);
-    let admin = Admin::new(settings, &platform.engines)?;
+    let admin = Admin::new(settings, &platform.engines, platform.health.clone())?;
     let console = Console {
         letters: admin.letters.clone(),
         views: Arc::clone(platform.engines.views()?),

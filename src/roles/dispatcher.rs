@@ -13,6 +13,8 @@ pub fn start(platform: &mut Platform) -> anyhow::Result<()> {
     let settings = DispatcherSettings {
         owner: platform.instance.clone(),
         lease_ttl: platform.settings.lease_ttl,
+        // The embedded store is for one process.
+        alone: platform.settings.mysql_dsn.is_none(),
         send_margin: MESSAGE_TIMEOUT,
         poll_interval: platform.settings.outbox_poll_interval,
         page: PAGE,

@@ -88,6 +88,8 @@ impl Platform {
         let mut platform = Self::new(BTreeMap::new(), |directory| Engines::Files(directory.join("data")), "");
         let data = platform.directory.path().join("data").display().to_string();
         platform.variables.insert("ESTEIRA_DATA_DIR".into(), data);
+        // Whoever holds the directory knows that the process before is dead, and waits for no lease of its.
+        platform.variables.insert("ESTEIRA_LEASE_TTL".into(), "10m".into());
         platform
     }
 

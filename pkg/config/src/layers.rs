@@ -93,7 +93,8 @@ fn from_secret_files(
     for (name, path) in files {
         let Some(secret) = secret_of(name) else { continue };
         if variables.iter().any(|(other, text)| other == secret && !text.trim().is_empty()) {
-            return Err(ConfigError::Twice { name: secret.to_owned(), origin: Origin::Environment });
+            let problem = format!("{name} names it, and {secret} is given too");
+            return Err(ConfigError::File { path: dir.join(path.trim()), problem });
         }
         let path = dir.join(path.trim());
         let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::File {
@@ -121,7 +122,7 @@ fn is_service_link(name: &str, text: &str) -> bool {
 fn from_file(names: &[Names], path: &Path) -> Result<Given, ConfigError> {
     let wrong = |problem: String| ConfigError::File { path: path.to_owned(), problem };
     if !path.is_file() {
-        return Err(wrong("there is no such file".to_owned()));
+        return Err(wrong(format!("{FILE_VARIABLE} names it, and there is no such file")));
     }
     let table =
         File::from(path).format(FileFormat::Toml).collect().map_err(|error| wrong(one_line(&error)))?;

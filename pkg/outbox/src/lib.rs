@@ -25,5 +25,5 @@ pub use replay::{
 };
 pub use row::OutboxRow;
 pub use schema::SCHEMA;
-pub use slots::{DispatcherNow, SLOTS, Slots, balance, dispatchers, is_dispatched, leave};
+pub use slots::{DispatcherNow, SLOTS, Slots, balance, dispatchers, is_dispatched, leave, take_over};
 pub use stuck::{Stuck, oldest_refused, refused, retry, skip, stuck};

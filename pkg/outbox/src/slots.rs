@@ -93,6 +93,18 @@ pub async fn leave(db: &Db, lease: &mut Lease) -> Result<(), sqlx::Error> {
     tx.commit().await
 }
 
+/// Takes the slots of every dispatcher away. Only for a store that nobody else has open: whoever is known there was killed.
+pub async fn take_over(db: &Db) -> Result<(), sqlx::Error> {
+    let mut tx = db.begin().await?;
+    let mut conn = tx.conn();
+    on!(&mut conn, c => {
+        let freed = format!("update leases set expires_at = 0 where name like '{PREFIX}%'");
+        sqlx::query(AssertSqlSafe(freed)).execute(&mut *c).await?;
+        sqlx::query("delete from dispatchers").execute(&mut *c).await.map(drop)
+    })?;
+    tx.commit().await
+}
+
 /// Whether any dispatcher is at work.
 pub async fn is_dispatched(conn: &mut Conn<'_>) -> Result<bool, sqlx::Error> {
     let live = is_live(conn);

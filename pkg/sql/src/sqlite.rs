@@ -1,6 +1,7 @@
 //! One SQLite file: one writer connection behind a fair queue, and readers beside it.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
@@ -36,6 +37,7 @@ impl SqliteFile {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(sqlx::Error::Io)?;
         }
+        refuse_unwritable(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -89,6 +91,23 @@ impl SqliteFile {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// SQLite opens a file that it may not write all the same, and says so at every write.
+fn refuse_unwritable(path: &Path) -> Result<(), sqlx::Error> {
+    for part in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(part);
+        let file = PathBuf::from(file);
+        match std::fs::OpenOptions::new().append(true).open(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let told = format!("{} cannot be written: {error}", file.display());
+                return Err(sqlx::Error::Io(io::Error::new(error.kind(), told)));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

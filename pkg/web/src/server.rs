@@ -58,7 +58,7 @@ pub enum BindError {
         setting: String,
     },
     /// Any other refusal by the operating system, or a host without an address.
-    #[error("{setting}: cannot listen on {address}")]
+    #[error("{setting} and ESTEIRA_HOST: cannot listen on {address}")]
     Refused {
         /// `host:port`.
         address: String,

@@ -63,7 +63,10 @@ impl Guard {
         let named = host.is_none_or(|host| is_loopback(without_port(host)));
         let own = !headers.contains_key(header::ORIGIN) || is_own_origin(headers);
         if !self.local || !named {
-            let detail = "without ESTEIRA_ADMIN_TOKEN the operator's side answers on a loopback address only";
+            let to = if self.local { " and to a Host of this machine" } else { "" };
+            let detail = format!(
+                "without ESTEIRA_ADMIN_TOKEN the operator's side answers on a loopback address{to} only"
+            );
             return Some(Problem::new(StatusCode::FORBIDDEN, "loopback_only", detail));
         }
         (!own).then(foreign_origin)

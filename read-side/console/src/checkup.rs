@@ -5,6 +5,7 @@ use esteira_events::{EventType, Topics};
 use esteira_outbox::backlog;
 use esteira_sql::schema::{Schema, versions};
 use esteira_sql::{Db, Timestamp};
+use esteira_telemetry::{StageReport, State as StageState};
 use esteira_views::Views;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +25,16 @@ impl Check {
     /// What did not even answer.
     pub fn failed(name: &str, reason: impl std::fmt::Display) -> Self {
         Self { name: name.to_owned(), ok: false, detail: reason.to_string() }
+    }
+
+    pub fn of_stage(stage: StageReport) -> Self {
+        let StageReport { name, state, reason, .. } = stage;
+        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        Self {
+            name: format!("stage {name}"),
+            ok: state == StageState::Ready,
+            detail: format!("{state}{reason}"),
+        }
     }
 
     fn of<E: Into<Failure>>(name: impl Into<String>, result: Result<String, E>) -> Self {

@@ -24,8 +24,7 @@ struct Kept {
 /// One piece of work.
 pub(crate) struct Job {
     pub(crate) id: u64,
-    /// Of each kind one runs at a time.
-    pub(crate) kind: &'static str,
+    /// What it does; of the same work one runs at a time.
     pub(crate) title: String,
     pub(crate) started: DateTime<Utc>,
     told: watch::Sender<Told>,
@@ -80,10 +79,9 @@ impl Job {
 pub(crate) type Tell = Box<dyn Fn(Told) + Send + Sync>;
 
 impl Jobs {
-    /// Starts `work`, or answers the job of its kind that runs already.
+    /// Starts `work`, or answers the job that does the same already.
     pub(crate) fn start<F>(
         &self,
-        kind: &'static str,
         title: String,
         stop: &CancellationToken,
         work: impl FnOnce(Tell) -> F,
@@ -92,13 +90,12 @@ impl Jobs {
         F: Future<Output = Result<Told, Problem>> + Send + 'static,
     {
         let mut kept = self.kept();
-        if let Some(running) = kept.jobs.iter().find(|job| job.kind == kind && job.runs()) {
+        if let Some(running) = kept.jobs.iter().find(|job| job.title == title && job.runs()) {
             return Arc::clone(running);
         }
         kept.started += 1;
         let job = Arc::new(Job {
             id: kept.started,
-            kind,
             title,
             started: Utc::now(),
             told: watch::Sender::new(Told::default()),
@@ -145,6 +142,6 @@ async fn run(job: Arc<Job>, work: impl Future<Output = Result<Told, Problem>> + 
             Outcome::Cancelled
         }
     };
-    tracing::info!(job = job.id, kind = job.kind, ?outcome, "operator's work ended");
+    tracing::info!(job = job.id, title = job.title, ?outcome, "operator's work ended");
     job.told.send_modify(|told| told.end = Some(End { at: Utc::now(), outcome }));
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use esteira_bus::{Log, Pauses};
 use esteira_events::Topics;
-use esteira_outbox::{Lease, LeaseError, Page, SLOTS, Slots, balance, claim, leave};
+use esteira_outbox::{Lease, LeaseError, Page, SLOTS, Slots, balance, claim, leave, take_over};
 use esteira_sql::Db;
 use esteira_telemetry::{Stage, State};
 use tokio::sync::Notify;
@@ -40,6 +40,8 @@ pub struct DispatcherSettings {
     pub owner: String,
     /// How long the lease outlives its owner.
     pub lease_ttl: Duration,
+    /// Nobody else has the store open: a dispatcher that is known there was killed.
+    pub alone: bool,
     /// No send begins with less of the lease left: the time within which the log acknowledges or gives up.
     pub send_margin: Duration,
     /// The longest wait between two looks at an empty outbox (`OUTBOX_POLL_INTERVAL`).
@@ -74,6 +76,11 @@ enum SweepError {
 impl Dispatcher {
     /// Publishes until `stop`, then leaves its slots to others.
     pub async fn run(self, stop: CancellationToken) {
+        if self.settings.alone
+            && let Err(error) = take_over(&self.db).await
+        {
+            tracing::warn!(%error, "the slots of a dispatcher that was killed end by themselves");
+        }
         let mut lease = self.lease();
         let mut polls = Pauses::new(SHORTEST_WAIT, self.settings.poll_interval.max(SHORTEST_WAIT));
         let mut pauses = Pauses::new(SHORTEST_WAIT, LONGEST_PAUSE);

@@ -91,7 +91,7 @@ fn a_value_of_another_kind_is_told() {
 fn a_file_that_is_named_must_be_there() {
     let dir = TempDir::new().unwrap();
     let text = load_in(dir.path(), &[("ESTEIRA_CONFIG", "no.toml")]).unwrap_err().to_string();
-    assert!(text.ends_with("no.toml: there is no such file"), "{text}");
+    assert!(text.ends_with("no.toml: ESTEIRA_CONFIG names it, and there is no such file"), "{text}");
 }
 
 #[test]

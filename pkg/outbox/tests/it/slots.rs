@@ -6,7 +6,7 @@ use std::time::Duration;
 use esteira_events::Topics;
 use esteira_outbox::{
     Key, Lease, LeaseError, Outgoing, SLOTS, Slots, balance, claim, dispatchers, is_dispatched, leave,
-    mark_published,
+    mark_published, take_over,
 };
 use esteira_testkit::{TestDb, on_every_engine};
 
@@ -16,6 +16,7 @@ on_every_engine!(
     slots_are_shared_evenly_and_each_has_one_owner,
     many_at_once_share_without_waiting_for_each_other,
     who_leaves_leaves_its_slots_at_once,
+    who_has_the_store_alone_takes_the_slots_of_who_was_killed,
     the_slots_of_who_is_gone_are_taken_when_their_time_is_over,
     a_lost_slot_loses_all,
     claims_of_all_slots_have_every_row_once,
@@ -100,6 +101,20 @@ async fn who_leaves_leaves_its_slots_at_once(test: TestDb) {
     assert_eq!(shares(&leases), [0, 16]);
     leave(&test.db, &mut leases[1]).await.unwrap();
     assert!(!is_dispatched(&mut test.db.read().await.unwrap().conn()).await.unwrap());
+}
+
+async fn who_has_the_store_alone_takes_the_slots_of_who_was_killed(test: TestDb) {
+    given(&test, vec![]).await;
+    let mut killed = joined(0..2);
+    settle(&test, &mut killed).await;
+    let mut next = joined([2]);
+    balance(&test.db, &mut next[0]).await.unwrap();
+    assert_eq!(shares(&next), [0]);
+    take_over(&test.db).await.unwrap();
+    balance(&test.db, &mut next[0]).await.unwrap();
+    assert_eq!(shares(&next), [16]);
+    let lost = mark_published(&test.db, &mut killed[0], &[]).await;
+    assert!(matches!(lost, Err(LeaseError::Lost(_))), "{lost:?}");
 }
 
 async fn the_slots_of_who_is_gone_are_taken_when_their_time_is_over(test: TestDb) {

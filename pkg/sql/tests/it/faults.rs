@@ -24,6 +24,15 @@ async fn a_taken_key_is_unique_and_a_wrong_statement_is_refused(test: TestDb) {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_written_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    // What no user may write, not even root.
+    std::fs::create_dir(directory.path().join("store.db-wal")).unwrap();
+    let error = Db::sqlite(&directory.path().join("store.db")).await.unwrap_err().to_string();
+    assert!(error.contains("store.db-wal cannot be written: "), "{error}");
+}
+
+#[tokio::test]
 async fn a_full_disk_is_unavailable_and_passes_when_there_is_room_again() {
     esteira_testkit::with_sqlite(async |test: TestDb| {
         test.execute("create table things (id integer primary key, text text)").await;

@@ -1,7 +1,11 @@
-//! `insert`, `update` and `delete` commands of many statements, in as few round trips as the message size allows.
+//! `insert`, `update` and `delete` commands of many statements.
+//!
+//! A server works on a command on one processor: a call of many statements is more than one command, and some of them are
+//! under way side by side. Statements of one call must not concern the same document.
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
 use bson::{Bson, Document as BsonDocument, doc};
+use futures::future::join_all;
 use mongodb::Database;
 use tracing::debug;
 
@@ -13,7 +17,9 @@ use crate::port::error::ViewsError;
 use crate::port::write::MAX_DOCUMENT_BYTES;
 
 /// Servers take 100,000 statements; this keeps one command short enough not to hold others up.
-const MAX_STATEMENTS: usize = 256;
+pub(super) const MAX_STATEMENTS: usize = 256;
+/// Commands under way at once.
+const SIDE_BY_SIDE: usize = 2;
 /// A command is itself a document of at most 16 MiB, so that only a single large statement goes over this.
 const MAX_COMMAND_BYTES: usize = 8 * 1024 * 1024;
 
@@ -81,17 +87,28 @@ async fn run(
     command.insert("ordered", false);
     command.insert("writeConcern", write_concern(database));
     let mut reply = Reply::default();
-    let mut first = 0;
-    while first < statements.len() {
-        let (chunk, length) = chunk(&statements[first..])?;
-        let mut raw = RawDocumentBuf::try_from(&command).map_err(unreadable)?;
-        raw.append(bson::raw::CString::try_from(list).map_err(unreadable)?, chunk);
-        let answer = within(CALL_TIMEOUT, async { database.run_raw_command(raw).await }).await?;
-        debug!(command = list, statements = length, "views written");
-        reply.read(&answer, first)?;
-        first += length;
+    let mut next = 0;
+    while next < statements.len() {
+        let mut under_way = Vec::with_capacity(SIDE_BY_SIDE);
+        while under_way.len() < SIDE_BY_SIDE && next < statements.len() {
+            let (chunk, length) = chunk(&statements[next..])?;
+            let mut raw = RawDocumentBuf::try_from(&command).map_err(unreadable)?;
+            raw.append(bson::raw::CString::try_from(list).map_err(unreadable)?, chunk);
+            let first = next;
+            under_way.push(async move { (first, send(database, raw).await) });
+            debug!(command = list, statements = length, "views are written");
+            next += length;
+        }
+        // Each is waited for, whatever becomes of the other: after an error nothing of this call is still under way.
+        for (first, answer) in join_all(under_way).await {
+            reply.read(&answer?, first)?;
+        }
     }
     Ok(reply)
+}
+
+async fn send(database: &Database, command: RawDocumentBuf) -> Result<BsonDocument, ViewsError> {
+    within(CALL_TIMEOUT, async { database.run_raw_command(command).await }).await
 }
 
 /// As many statements as one command takes, and how many they are.

@@ -91,7 +91,9 @@ impl Views for MongoViews {
         }
         let ids: Vec<_> = ids.iter().map(codec::id_to_bson).collect();
         let documents = self.collection(collection);
-        let found = documents.find(doc! { "_id": { "$in": ids } });
+        let most = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        // One answer, after which the server needs no cursor.
+        let found = documents.find(doc! { "_id": { "$in": ids } }).batch_size(most.saturating_add(1));
         let found: Vec<_> = within(CALL_TIMEOUT, async { found.await?.try_collect().await }).await?;
         found.into_iter().map(|document| codec::from_bson(collection, document)).collect()
     }
@@ -113,9 +115,14 @@ impl Views for MongoViews {
                 Ok(doc! { "q": filter, "u": codec::update(collection, set), "multi": true })
             })
             .collect::<Result<Vec<_>, ViewsError>>()?;
-        let reply = command::update(&self.database, collection, &statements).await?;
-        reply.refuse_failures()?;
-        Ok(reply.matched)
+        let mut matched = 0;
+        // One after the other: a document may be meant by more than one of them.
+        for statements in statements.chunks(command::MAX_STATEMENTS) {
+            let reply = command::update(&self.database, collection, statements).await?;
+            reply.refuse_failures()?;
+            matched += reply.matched;
+        }
+        Ok(matched)
     }
 
     async fn delete_where(&self, collection: &Collection, filters: &[Filter]) -> Result<u64, ViewsError> {

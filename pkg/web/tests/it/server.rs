@@ -84,7 +84,7 @@ async fn a_port_in_use_is_told_with_its_setting() {
 #[tokio::test]
 async fn an_address_that_is_not_ours_is_told() {
     let error = bind("192.0.2.1", 0, "PORT").await.unwrap_err();
-    assert!(error.to_string().starts_with("PORT: cannot listen on 192.0.2.1:0"), "{error}");
+    assert!(error.to_string().starts_with("PORT and ESTEIRA_HOST: cannot listen on 192.0.2.1:0"), "{error}");
 }
 
 #[tokio::test]

@@ -258,7 +258,7 @@ pub(super) async fn redrive_all(on: On, Extension(form): Extension<Form>) -> Res
     let pace = Pace { filters, until: None, per_second };
     let letters = on.0.console.letters.clone();
     let stop = &on.0.console.stop;
-    let job = on.0.jobs.start("redrive", "Redrive of dead letters".to_owned(), stop, |tell| async move {
+    let job = on.0.jobs.start(filter::title(&form), stop, |tell| async move {
         let tell = Arc::new(tell);
         let each = Arc::clone(&tell);
         let done = letters.redrive_all(&pace, move |progress| each(told(&progress))).await;

@@ -172,7 +172,7 @@ pub(super) async fn rebuild(on: On, Extension(form): Extension<Form>) -> Result<
         VIEWS.iter().filter(|(name, _)| wanted.contains(name)).map(|(_, kind)| *kind).collect();
     let (projector, db) = (Arc::clone(&on.0.console.projector), on.0.db().clone());
     let title = format!("Rebuild of {}", wanted.join(", "));
-    let job = on.0.jobs.start("rebuild", title, &on.0.console.stop, |tell| async move {
+    let job = on.0.jobs.start(title, &on.0.console.stop, |tell| async move {
         let rebuilt = projector.rebuild(&db, &kinds, |rebuilt| tell(of_rebuilt(rebuilt))).await;
         rebuilt.map(|rebuilt| of_rebuilt(&rebuilt)).map_err(of_outage)
     });
@@ -197,7 +197,7 @@ pub(super) async fn verify(on: On, Extension(form): Extension<Form>) -> Result<R
     let repair = !form.text("repair").is_empty();
     let (projector, db) = (Arc::clone(&on.0.console.projector), on.0.db().clone());
     let title = if repair { "Verify and repair" } else { "Verify" };
-    let job = on.0.jobs.start("verify", title.to_owned(), &on.0.console.stop, |tell| async move {
+    let job = on.0.jobs.start(title.to_owned(), &on.0.console.stop, |tell| async move {
         let verified = projector.verify(&db, repair, |verified| tell(of_verified(verified))).await;
         verified.map(|verified| of_verified(&verified)).map_err(of_outage)
     });
@@ -216,7 +216,8 @@ fn of_verified(verified: &Verified) -> Told {
     };
     Told {
         done: verified.read,
-        total: verified.total,
+        // What has happened since it began is read too.
+        total: verified.total.max(verified.read),
         facts: vec![
             ("Aggregates", show::number(verified.aggregates.cast_signed())),
             ("Differences", verified.differences.len().to_string()),

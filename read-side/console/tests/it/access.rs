@@ -169,6 +169,9 @@ async fn without_a_token_pages_are_for_this_machine() {
             |headers: &mut axum::http::HeaderMap| drop(headers.insert(header::HOST, host.parse().unwrap()));
         let response = fixture.send(Method::GET, "/operations", String::new(), named).await;
         assert_eq!(response.status(), expected, "{host}");
+        if expected == 403 {
+            read(response).await.shows("to a Host of this machine only");
+        }
     }
     let open = Fixture::guarded_by(Guard::new([], "0.0.0.0")).await;
     for path in PAGES {

@@ -47,7 +47,7 @@ async fn a_verification_tells_what_differs_and_may_repair_it() {
 }
 
 #[tokio::test]
-async fn of_a_kind_one_operation_runs_and_it_can_be_cancelled() {
+async fn the_same_operation_runs_once_at_a_time_and_can_be_cancelled() {
     let fixture = Fixture::new().await;
     fixture.user(1, "Ana").await;
     // What differs is waited for, so this one takes a while.
@@ -55,6 +55,9 @@ async fn of_a_kind_one_operation_runs_and_it_can_be_cancelled() {
     let first = fixture.post("/operations/verify", &[]).await;
     let second = fixture.post("/operations/verify", &[]).await;
     assert_eq!(first.location(), second.location());
+    let other = fixture.post("/operations/verify", &[("repair", "yes")]).await;
+    assert_ne!(first.location(), other.location());
+    fixture.get(other.location()).await.shows("Verify and repair");
     fixture.post(&format!("{}/cancel", first.location()), &[]).await;
     assert!(ended(&fixture, &first).await.contains("cancelled"));
     let third = fixture.post("/operations/verify", &[]).await;

@@ -64,15 +64,28 @@ impl Fixture {
     }
 
     pub(crate) fn start_with(&self, owner: &str, db: &Db, page: u32) -> Running {
-        self.run(owner, db, page, &self.log, Duration::from_secs(2))
+        self.run(owner, db, page, &self.log, Duration::from_secs(2), false)
     }
 
     /// One that reaches another log, or none, and keeps its lease over the longest pause.
     pub(crate) fn start_to(&self, owner: &str, log: &Arc<FaultyLog>) -> Running {
-        self.run(owner, &self.test.db, 64, log, Duration::from_secs(15))
+        self.run(owner, &self.test.db, 64, log, Duration::from_secs(15), false)
     }
 
-    fn run(&self, owner: &str, db: &Db, page: u32, log: &Arc<FaultyLog>, lease_ttl: Duration) -> Running {
+    /// One that nobody else can be beside, whose lease would outlive the test.
+    pub(crate) fn start_alone(&self, owner: &str) -> Running {
+        self.run(owner, &self.test.db, 64, &self.log, Duration::from_mins(5), true)
+    }
+
+    fn run(
+        &self,
+        owner: &str,
+        db: &Db,
+        page: u32,
+        log: &Arc<FaultyLog>,
+        lease_ttl: Duration,
+        alone: bool,
+    ) -> Running {
         let dispatcher = Dispatcher {
             db: db.clone(),
             log: Arc::clone(log) as Arc<dyn Log>,
@@ -80,6 +93,7 @@ impl Fixture {
             settings: DispatcherSettings {
                 owner: owner.to_owned(),
                 lease_ttl,
+                alone,
                 send_margin: SEND_MARGIN,
                 poll_interval: Duration::from_millis(50),
                 page,

@@ -15,6 +15,7 @@ on_every_engine!(
     dispatchers_that_come_and_go_keep_each_key_in_order,
     when_one_stops_the_other_takes_over,
     when_one_is_killed_the_other_takes_over,
+    on_a_store_of_its_own_nobody_waits_for_who_was_killed,
     one_without_the_log_leaves_its_slots_to_others,
     a_stale_owner_marks_nothing,
     an_owner_keeps_its_slots_while_it_looks_through_many_rows_that_wait,
@@ -31,6 +32,17 @@ async fn owners(fixture: &Fixture) -> Vec<String> {
 
 async fn until_owned_by(fixture: &Fixture, expected: &[&str]) {
     eventually("the slots are shared", async || (owners(fixture).await == expected).then_some(())).await;
+}
+
+async fn on_a_store_of_its_own_nobody_waits_for_who_was_killed(test: TestDb) {
+    let fixture = Fixture::new(test).await;
+    let killed = fixture.start_alone("killed");
+    until_owned_by(&fixture, &["killed"]).await;
+    killed.kill().await;
+    fixture.given(vec![created(1)]).await;
+    let next = fixture.start_alone("next");
+    fixture.until_left(&[]).await;
+    next.stop().await;
 }
 
 async fn two_dispatchers_share_the_slots_and_send_nothing_twice(test: TestDb) {

@@ -10,6 +10,9 @@ use utoipa::ToSchema;
 use crate::domain::{User, UserRejected};
 use crate::store::UserRow;
 
+/// Orders that a refusal names.
+const SHOWN: usize = 10;
+
 /// A user.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
@@ -49,11 +52,12 @@ pub fn rejected(rejection: UserRejected) -> Problem {
             Problem::conflict("user_has_orders", format!("user {id} has orders and cannot be deleted"))
         }
         UserRejected::HasOpenOrders { id, orders } => {
-            let orders: Vec<String> = orders.iter().map(i64::to_string).collect();
-            let orders = orders.join(", ");
+            let shown: Vec<String> = orders.iter().take(SHOWN).map(i64::to_string).collect();
+            let (shown, rest) = (shown.join(", "), orders.len().saturating_sub(SHOWN));
+            let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
             Problem::conflict(
                 "user_has_open_orders",
-                format!("user {id} cannot be erased while orders of it are open: {orders}"),
+                format!("user {id} cannot be erased while orders of it are open: {shown}{rest}"),
             )
         }
     }

@@ -76,10 +76,19 @@ fn at(field: &str, text: &str) -> Result<DateTime<Utc>, Problem> {
         .ok_or_else(|| Problem::invalid_field(field, text, "must be a time such as 2026-11-22T12:43, in UTC"))
 }
 
+fn given(form: &Form) -> Vec<(&'static str, &str)> {
+    FIELDS.iter().map(|field| (*field, form.text(field))).filter(|(_, text)| !text.is_empty()).collect()
+}
+
+/// What a redrive of those that the form means is called.
+pub(super) fn title(form: &Form) -> String {
+    let given: Vec<_> = given(form).into_iter().map(|(field, text)| format!(", {field} {text}")).collect();
+    format!("Redrive of dead letters{}", given.concat())
+}
+
 pub(super) fn link(form: &Form, skip: usize) -> String {
     let skip = skip.to_string();
-    let mut pairs: Vec<(&str, &str)> =
-        FIELDS.iter().map(|field| (*field, form.text(field))).filter(|(_, text)| !text.is_empty()).collect();
+    let mut pairs = given(form);
     pairs.push(("skip", &skip));
     format!("/dead-letters?{}", serde_urlencoded::to_string(pairs).unwrap_or_default())
 }
