@@ -119,6 +119,8 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A line for each of a burst's requests would say no more than the pool's metrics do.
         .acquire_slow_threshold(ACQUIRE_TIMEOUT)
+        // A file does not hang up, and asking costs two switches between threads.
+        .test_before_acquire(false)
         // SQLite rolls back by itself when the disk is full; sqlx, whose own rollback then fails, counts the transaction as
         // open for ever. Such a connection is replaced.
         .before_acquire(|connection, _| {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use esteira_telemetry::TraceContext;
 use esteira_telemetry::metrics::HTTP_DURATION;
@@ -28,25 +29,59 @@ const REJECTION_MAX: usize = 4096;
 /// Wraps a router so that every error, whoever made it, is an RFC 9457 problem: the router's own 404 and 405, axum's
 /// rejections, panics (500), a body over the limit (413), one that does not come in time (408) and a handler over the
 /// time (503).
+///
+/// One middleware does it all: axum copies everything that is inside of a middleware for each request.
 pub fn protect(router: Router, limits: &Limits) -> Router {
-    router
-        .layer(DefaultBodyLimit::max(limits.body))
-        .layer(from_fn_with_state(limits.request, limit_time))
-        .layer(from_fn_with_state(limits.clone(), limit_body))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(readable_target))
-        .layer(from_fn(problems))
+    router.layer((
+        from_fn_with_state(limits.clone(), protected),
+        CatchPanicLayer::custom(panicked),
+        DefaultBodyLimit::max(limits.body),
+    ))
 }
 
-/// Refuses a path or query whose percent-encoding is not UTF-8: decoded with replacement characters it would mean
-/// something else.
-async fn readable_target(request: Request, next: Next) -> Response {
-    let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-    if String::from_utf8(decoded(&target)).is_err() {
+/// Measures, completes problems with the path and, of a fault or an outage, the trace, turns other errors into problems, and
+/// logs causes.
+async fn protected(State(limits): State<Limits>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = answer(&limits, request, next).await;
+    let mut error_type = None;
+    if is_error(response.status()) {
+        let problem = problem_of(&method, &path, &mut response).await;
+        error_type = error_type_of(response.status(), problem.as_ref());
+        if let Some(problem) = problem {
+            response = complete(&problem, response);
+        }
+    }
+    let status = response.status();
+    let elapsed = started.elapsed();
+    // Whatever a client makes up is one label.
+    let route = route.as_ref().map_or("other", MatchedPath::as_str);
+    HTTP_DURATION.took([known(&method), route, status.as_str(), &error_type.unwrap_or_default()], elapsed);
+    tracing::debug!(%method, path, status = status.as_u16(), ?elapsed, "request answered");
+    response
+}
+
+async fn answer(limits: &Limits, mut request: Request, next: Next) -> Response {
+    if !has_readable_target(&request) {
         return Problem::unreadable("invalid_target", "the path or query is not UTF-8".into())
             .into_response();
     }
-    next.run(request).await
+    if says_too_large(&request, limits.body) {
+        let most = limits.body.saturating_mul(DRAIN_TIMES);
+        // The answer does not wait for it.
+        tokio::spawn(timeout(limits.request, drain(request, most)));
+        return Problem::body_too_large(limits.body).last_of_connection().into_response();
+    }
+    request.extensions_mut().insert(BodyLimit(limits.body));
+    answer_in_time(limits.request, request, next).await
+}
+
+/// Whether path and query are UTF-8 once percent-decoded: with replacement characters they would mean something else.
+fn has_readable_target(request: &Request) -> bool {
+    let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    !target.contains('%') || String::from_utf8(decoded(target)).is_ok()
 }
 
 /// Decodes `%XX`; a `%` without two hex digits stands for itself.
@@ -75,18 +110,11 @@ impl BodyLimit {
     }
 }
 
-/// Refuses a body that says it is too large; one that does not say is cut off where it is read.
-async fn limit_body(State(limits): State<Limits>, mut request: Request, next: Next) -> Response {
-    let length =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: usize| length > limits.body) {
-        let most = limits.body.saturating_mul(DRAIN_TIMES);
-        // The answer does not wait for it.
-        tokio::spawn(timeout(limits.request, drain(request, most)));
-        return Problem::body_too_large(limits.body).last_of_connection().into_response();
-    }
-    request.extensions_mut().insert(BodyLimit(limits.body));
-    next.run(request).await
+/// A body that does not say how large it is is cut off where it is read.
+fn says_too_large(request: &Request, limit: usize) -> bool {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length: Option<usize> = length.and_then(|value| value.to_str().ok()?.parse().ok());
+    length.is_some_and(|length| length > limit)
 }
 
 /// A client that waits for `100 Continue` has sent nothing.
@@ -104,7 +132,7 @@ async fn drain(request: Request, most: usize) {
 }
 
 /// Ends what takes too long: by the client's fault while its body is waited for, by ours otherwise.
-async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+async fn answer_in_time(limit: Duration, request: Request, next: Next) -> Response {
     let body = Awaited::default();
     let request = request.map(|arriving| body.watch(arriving));
     match timeout(limit, next.run(request)).await {
@@ -121,30 +149,6 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     Problem::panicked(text.unwrap_or("no message")).into_response()
-}
-
-/// Completes problems with the path and, of a fault or an outage, the trace; turns other errors into problems, logs causes,
-/// and measures.
-async fn problems(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    let mut error_type = None;
-    if is_error(response.status()) {
-        let problem = problem_of(&method, &path, &mut response).await;
-        error_type = error_type_of(response.status(), problem.as_ref());
-        if let Some(problem) = problem {
-            response = complete(&problem, response);
-        }
-    }
-    let status = response.status();
-    let elapsed = started.elapsed();
-    // Whatever a client makes up is one label.
-    let route = route.as_ref().map_or("other", MatchedPath::as_str);
-    HTTP_DURATION.took([known(&method), route, status.as_str(), &error_type.unwrap_or_default()], elapsed);
-    tracing::debug!(%method, path, status = status.as_u16(), ?elapsed, "request answered");
-    response
 }
 
 pub(crate) fn known(method: &Method) -> &str {

@@ -56,19 +56,20 @@ pub fn from_document<T: DeserializeOwned>(document: Document) -> Result<T, Views
         DocId::Text(id) => Value::from(id),
     };
     body.insert("id".to_owned(), id);
-    serde_json::from_value(without_nulls(Value::Object(body)))
+    let mut fields = Value::Object(body);
+    drop_nulls(&mut fields);
+    serde_json::from_value(fields)
         .map_err(|e| rejected(&format!("document {described} is not readable: {e}")))
 }
 
-fn without_nulls(value: Value) -> Value {
+fn drop_nulls(value: &mut Value) {
     match value {
-        Value::Object(fields) => fields
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name, without_nulls(value)))
-            .collect(),
-        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
-        value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => value,
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

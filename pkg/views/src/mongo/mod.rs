@@ -86,15 +86,21 @@ impl Views for MongoViews {
     }
 
     async fn get(&self, collection: &Collection, ids: &[DocId]) -> Result<Vec<Document>, ViewsError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<_> = ids.iter().map(codec::id_to_bson).collect();
         let documents = self.collection(collection);
-        let most = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-        // One answer, after which the server needs no cursor.
-        let found = documents.find(doc! { "_id": { "$in": ids } }).batch_size(most.saturating_add(1));
-        let found: Vec<_> = within(CALL_TIMEOUT, async { found.await?.try_collect().await }).await?;
+        let found: Vec<_> = match ids {
+            [] => Vec::new(),
+            [id] => {
+                let found = documents.find_one(doc! { "_id": codec::id_to_bson(id) });
+                within(CALL_TIMEOUT, async { found.await }).await?.into_iter().collect()
+            }
+            _ => {
+                let most = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+                let ids: Vec<_> = ids.iter().map(codec::id_to_bson).collect();
+                // One answer, after which the server needs no cursor.
+                let found = documents.find(doc! { "_id": { "$in": ids } }).batch_size(most.saturating_add(1));
+                within(CALL_TIMEOUT, async { found.await?.try_collect().await }).await?
+            }
+        };
         found.into_iter().map(|document| codec::from_bson(collection, document)).collect()
     }
 

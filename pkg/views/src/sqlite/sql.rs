@@ -98,6 +98,13 @@ pub(super) fn update(
     Ok(statement)
 }
 
+/// The document with one id.
+pub(super) fn load_one(collection: &Collection, id: &DocId) -> QueryBuilder<Sqlite> {
+    let mut statement = QueryBuilder::new(format!("select id, body from {} where id = ", table(collection)));
+    push_id(&mut statement, id);
+    statement
+}
+
 /// The documents with the ids in one bound JSON array.
 pub(super) fn load(collection: &Collection, ids: &[DocId]) -> QueryBuilder<Sqlite> {
     let mut statement =

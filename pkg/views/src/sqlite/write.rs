@@ -19,10 +19,14 @@ pub(super) async fn load(
     collection: &Collection,
     ids: &[DocId],
 ) -> Result<Vec<Document>, ViewsError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = sql::load(collection, ids).build().fetch_all(connection).await.map_err(views_error)?;
+    let rows = match ids {
+        [] => Vec::new(),
+        [id] => {
+            let row = sql::load_one(collection, id).build().fetch_optional(connection).await;
+            row.map_err(views_error)?.into_iter().collect()
+        }
+        _ => sql::load(collection, ids).build().fetch_all(connection).await.map_err(views_error)?,
+    };
     rows.iter().map(document).collect()
 }
 
