@@ -1,7 +1,7 @@
 //! `data/LOCK`: the embedded engines are for one process.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -32,12 +32,14 @@ impl DataLock {
         fs::create_dir_all(data_dir)
             .with_context(|| format!("ESTEIRA_DATA_DIR: {} cannot be created", data_dir.display()))?;
         let path = data_dir.join(NAME);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .with_context(|| format!("{} cannot be opened", path.display()))?;
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let mut file = match opened {
+            // Another user's, who may have it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_held(&path) => {
+                return Ok(None);
+            }
+            opened => opened.with_context(|| format!("{} cannot be opened", path.display()))?,
+        };
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -47,6 +49,10 @@ impl DataLock {
         writeln!(file, "{}", std::process::id())?;
         Ok(Some(Self(file)))
     }
+}
+
+fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Whether an embedded engine is wanted that another process has open. Where there is none at all, a tool would make a platform

@@ -6,15 +6,12 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Executor, MySql, Sqlite, Transaction};
+use sqlx::{Executor, MySql, Sqlite, Transaction};
 
 use crate::sqlite::SqliteFile;
 
 const STATEMENT_CACHE: usize = 400;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that was idle for longer is asked whether it still stands before it is used. To ask each time, as sqlx does
-/// unless told otherwise, costs every transaction a round trip.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// `innodb_lock_wait_timeout` is short so that a batch stuck behind a lock is redone one input at a time.
 const SESSION: [&str; 2] =
     ["set session transaction isolation level read committed", "set session innodb_lock_wait_timeout = 1"];
@@ -113,10 +110,6 @@ impl Db {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // A line for each of a burst's requests would say no more than the pool's metrics do.
             .acquire_slow_threshold(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move { Ok(meta.idle_for <= TRUSTED_FOR || connection.ping().await.is_ok()) })
-            })
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     for statement in SESSION {

@@ -32,7 +32,8 @@ pub struct SqliteFile {
 }
 
 impl SqliteFile {
-    /// Opens `path`, creating it and its directory when they are missing: WAL, `synchronous=full`.
+    /// Opens `path`, creating it and its directory when they are missing: WAL, `synchronous=full`. A process opens a file only
+    /// once: to look whether it can be written takes SQLite's locks from whoever has it open in the same process.
     pub async fn open(path: &Path) -> Result<Self, sqlx::Error> {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(sqlx::Error::Io)?;

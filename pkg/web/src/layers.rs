@@ -30,7 +30,7 @@ const REJECTION_MAX: usize = 4096;
 /// rejections, panics (500), a body over the limit (413), one that does not come in time (408) and a handler over the
 /// time (503).
 ///
-/// One middleware does it all: axum copies everything that is inside of a middleware for each request.
+/// What can be is one middleware: axum copies everything that is inside of one for each request.
 pub fn protect(router: Router, limits: &Limits) -> Router {
     router.layer((
         from_fn_with_state(limits.clone(), protected),

@@ -76,14 +76,12 @@ enum SweepError {
 impl Dispatcher {
     /// Publishes until `stop`, then leaves its slots to others.
     pub async fn run(self, stop: CancellationToken) {
-        if self.settings.alone
-            && let Err(error) = take_over(&self.db).await
-        {
-            tracing::warn!(%error, "the slots of a dispatcher that was killed end by themselves");
-        }
         let mut lease = self.lease();
         let mut polls = Pauses::new(SHORTEST_WAIT, self.settings.poll_interval.max(SHORTEST_WAIT));
         let mut pauses = Pauses::new(SHORTEST_WAIT, LONGEST_PAUSE);
+        if self.settings.alone {
+            self.take_over(&mut pauses, &stop).await;
+        }
         while !stop.is_cancelled() {
             match self.turn(&mut lease, &mut polls, &stop).await {
                 Ok(()) => pauses.reset(),
@@ -103,6 +101,18 @@ impl Dispatcher {
             }
         }
         self.leave(&mut lease).await;
+    }
+
+    /// Takes the slots of one that was killed, however long the store cannot be written.
+    async fn take_over(&self, pauses: &mut Pauses, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            match take_over(&self.db).await {
+                Ok(()) => break,
+                Err(error) => self.stage.paused(SweepError::Sql(error)),
+            }
+            pauses.rest(stop).await;
+        }
+        pauses.reset();
     }
 
     fn lease(&self) -> Lease {

@@ -1,7 +1,7 @@
 //! `insert`, `update` and `delete` commands of many statements.
 //!
 //! A server works on a command on one processor: a call of many statements is more than one command, and some of them are
-//! under way side by side. Statements of one call must not concern the same document.
+//! under way side by side. But in [`update_in_order`], statements of one call must not concern the same document.
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
 use bson::{Bson, Document as BsonDocument, doc};
@@ -17,8 +17,8 @@ use crate::port::error::ViewsError;
 use crate::port::write::MAX_DOCUMENT_BYTES;
 
 /// Servers take 100,000 statements; this keeps one command short enough not to hold others up.
-pub(super) const MAX_STATEMENTS: usize = 256;
-/// Commands under way at once.
+const MAX_STATEMENTS: usize = 256;
+/// Commands under way at once, where their order does not matter.
 const SIDE_BY_SIDE: usize = 2;
 /// A command is itself a document of at most 16 MiB, so that only a single large statement goes over this.
 const MAX_COMMAND_BYTES: usize = 8 * 1024 * 1024;
@@ -59,7 +59,7 @@ pub(super) async fn insert(
     collection: &Collection,
     documents: &[BsonDocument],
 ) -> Result<Reply, ViewsError> {
-    run(database, doc! { "insert": collection.name }, "documents", documents).await
+    run(database, doc! { "insert": collection.name }, "documents", documents, SIDE_BY_SIDE).await
 }
 
 pub(super) async fn update(
@@ -67,7 +67,16 @@ pub(super) async fn update(
     collection: &Collection,
     statements: &[BsonDocument],
 ) -> Result<Reply, ViewsError> {
-    run(database, doc! { "update": collection.name }, "updates", statements).await
+    run(database, doc! { "update": collection.name }, "updates", statements, SIDE_BY_SIDE).await
+}
+
+/// The same, one after the other up to the first failure.
+pub(super) async fn update_in_order(
+    database: &Database,
+    collection: &Collection,
+    statements: &[BsonDocument],
+) -> Result<Reply, ViewsError> {
+    run(database, doc! { "update": collection.name }, "updates", statements, 1).await
 }
 
 pub(super) async fn delete(
@@ -75,7 +84,7 @@ pub(super) async fn delete(
     collection: &Collection,
     statements: &[BsonDocument],
 ) -> Result<Reply, ViewsError> {
-    run(database, doc! { "delete": collection.name }, "deletes", statements).await
+    run(database, doc! { "delete": collection.name }, "deletes", statements, SIDE_BY_SIDE).await
 }
 
 async fn run(
@@ -83,14 +92,16 @@ async fn run(
     mut command: BsonDocument,
     list: &str,
     statements: &[BsonDocument],
+    at_once: usize,
 ) -> Result<Reply, ViewsError> {
-    command.insert("ordered", false);
+    let ordered = at_once == 1;
+    command.insert("ordered", ordered);
     command.insert("writeConcern", write_concern(database));
     let mut reply = Reply::default();
     let mut next = 0;
-    while next < statements.len() {
-        let mut under_way = Vec::with_capacity(SIDE_BY_SIDE);
-        while under_way.len() < SIDE_BY_SIDE && next < statements.len() {
+    while next < statements.len() && (!ordered || reply.failures.is_empty()) {
+        let mut under_way = Vec::with_capacity(at_once);
+        while under_way.len() < at_once && next < statements.len() {
             let (chunk, length) = chunk(&statements[next..])?;
             let mut raw = RawDocumentBuf::try_from(&command).map_err(unreadable)?;
             raw.append(bson::raw::CString::try_from(list).map_err(unreadable)?, chunk);
@@ -99,7 +110,7 @@ async fn run(
             debug!(command = list, statements = length, "views are written");
             next += length;
         }
-        // Each is waited for, whatever becomes of the other: after an error nothing of this call is still under way.
+        // Each is waited for, whatever becomes of the other: after an error nothing more of this call is sent.
         for (first, answer) in join_all(under_way).await {
             reply.read(&answer?, first)?;
         }

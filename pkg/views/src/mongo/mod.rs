@@ -96,7 +96,7 @@ impl Views for MongoViews {
             _ => {
                 let most = u32::try_from(ids.len()).unwrap_or(u32::MAX);
                 let ids: Vec<_> = ids.iter().map(codec::id_to_bson).collect();
-                // One answer, after which the server needs no cursor.
+                // One answer if they are not too large, after which the server needs no cursor.
                 let found = documents.find(doc! { "_id": { "$in": ids } }).batch_size(most.saturating_add(1));
                 within(CALL_TIMEOUT, async { found.await?.try_collect().await }).await?
             }
@@ -121,14 +121,10 @@ impl Views for MongoViews {
                 Ok(doc! { "q": filter, "u": codec::update(collection, set), "multi": true })
             })
             .collect::<Result<Vec<_>, ViewsError>>()?;
-        let mut matched = 0;
-        // One after the other: a document may be meant by more than one of them.
-        for statements in statements.chunks(command::MAX_STATEMENTS) {
-            let reply = command::update(&self.database, collection, statements).await?;
-            reply.refuse_failures()?;
-            matched += reply.matched;
-        }
-        Ok(matched)
+        // A document may be meant by more than one of them.
+        let reply = command::update_in_order(&self.database, collection, &statements).await?;
+        reply.refuse_failures()?;
+        Ok(reply.matched)
     }
 
     async fn delete_where(&self, collection: &Collection, filters: &[Filter]) -> Result<u64, ViewsError> {

@@ -23,6 +23,15 @@ async fn a_facet_is_replaced_only_by_a_newer_one(store: Store) {
     assert_eq!(stored(&store, 3).await.unwrap().body["user"], json!({ "id": 8, "version": 0 }));
 }
 
+async fn updates_of_one_document_keep_their_order(store: Store) {
+    given(&store, [(1, json!({}))]).await;
+    // Too large for one command to have two of them.
+    let text = "x".repeat(5 * 1024 * 1024);
+    let updates = (0..6).map(|n| (vec![], fields(json!({ "n": n, "text": text }))));
+    assert_eq!(store.update_where(&THINGS, updates.collect()).await.unwrap(), 6);
+    assert_eq!(stored(&store, 1).await.unwrap().body["n"], json!(5));
+}
+
 async fn an_update_makes_parents_and_removes_by_null(store: Store) {
     given(&store, [(1, json!({ "name": "a", "old": { "x": 1, "y": 2 } }))]).await;
     let set = fields(json!({ "user.name": "n'\"", "old.x": null, "made_at": "2026-11-22T12:43:00.990Z" }));
@@ -76,6 +85,7 @@ async fn a_missing_collection_reads_as_empty_only_where_it_was_prepared(store: S
 
 crate::on_every_engine!(
     a_facet_is_replaced_only_by_a_newer_one,
+    updates_of_one_document_keep_their_order,
     an_update_makes_parents_and_removes_by_null,
     a_set_is_deleted_by_its_filters,
     a_count_stops_at_its_limit,

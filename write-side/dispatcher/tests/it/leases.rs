@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use esteira_events::EventType;
 use esteira_outbox::{Lease, balance, leave};
+use esteira_telemetry::State;
 use esteira_testkit::{TestDb, eventually, on_every_engine};
 
 use crate::fixture::{Fixture, created, oversize, updated};
@@ -16,6 +17,7 @@ on_every_engine!(
     when_one_stops_the_other_takes_over,
     when_one_is_killed_the_other_takes_over,
     on_a_store_of_its_own_nobody_waits_for_who_was_killed,
+    on_a_store_of_its_own_an_outage_at_the_start_is_waited_out,
     one_without_the_log_leaves_its_slots_to_others,
     a_stale_owner_marks_nothing,
     an_owner_keeps_its_slots_while_it_looks_through_many_rows_that_wait,
@@ -41,6 +43,21 @@ async fn on_a_store_of_its_own_nobody_waits_for_who_was_killed(test: TestDb) {
     killed.kill().await;
     fixture.given(vec![created(1)]).await;
     let next = fixture.start_alone("next");
+    fixture.until_left(&[]).await;
+    next.stop().await;
+}
+
+async fn on_a_store_of_its_own_an_outage_at_the_start_is_waited_out(test: TestDb) {
+    let fixture = Fixture::new(test).await;
+    let killed = fixture.start_alone("killed");
+    until_owned_by(&fixture, &["killed"]).await;
+    killed.kill().await;
+    fixture.given(vec![created(1)]).await;
+    fixture.test.execute("alter table dispatchers rename to away").await;
+    let next = fixture.start_alone("next");
+    let paused = async || (fixture.stage.report().state == State::Paused).then_some(());
+    eventually("the dispatcher pauses", paused).await;
+    fixture.test.execute("alter table away rename to dispatchers").await;
     fixture.until_left(&[]).await;
     next.stop().await;
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use esteira_command_api::{CommandRequest, amount, reply};
 use esteira_events::{ProductId, UserId};
 use esteira_sql::Money;
-use esteira_web::{CommandProblems, Envelope, Fields, Integer, JsonBody, Problem, Reply};
+use esteira_web::{CommandProblems, Envelope, Fields, IdempotencyKey, Integer, JsonBody, Problem, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -43,7 +43,7 @@ pub struct CreateItemBody {
 /// Create an order
 ///
 /// Its stock is reserved right after; an order whose stock cannot be reserved is cancelled by the platform.
-#[utoipa::path(post, path = "/orders", tag = "orders", params(CommandRequest), request_body = CreateOrderBody,
+#[utoipa::path(post, path = "/orders", tag = "orders", params(IdempotencyKey), request_body = CreateOrderBody,
     responses((status = 201, body = Envelope<OrderBody>), CommandProblems))]
 pub async fn create(
     State(api): State<OrdersApi>,

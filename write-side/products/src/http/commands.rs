@@ -6,7 +6,9 @@ use esteira_aggregate::Snapshot;
 use esteira_command_api::{CommandRequest, amount, not_found, reply, submit, token};
 use esteira_events::ProductId;
 use esteira_sql::Money;
-use esteira_web::{CommandProblems, Envelope, Fields, Integer, JsonBody, Message, PathId, Problem, Reply};
+use esteira_web::{
+    CommandProblems, Envelope, Fields, IdempotencyKey, Integer, JsonBody, Message, PathId, Problem, Reply,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -72,7 +74,7 @@ impl ProductsApi {
 }
 
 /// Create a product
-#[utoipa::path(post, path = "/products", tag = "products", params(CommandRequest), request_body = CreateProductBody,
+#[utoipa::path(post, path = "/products", tag = "products", params(IdempotencyKey), request_body = CreateProductBody,
     responses((status = 201, body = Envelope<ProductBody>), CommandProblems))]
 pub async fn create(
     State(api): State<ProductsApi>,

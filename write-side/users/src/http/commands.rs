@@ -5,7 +5,9 @@ use axum::http::StatusCode;
 use esteira_aggregate::Snapshot;
 use esteira_command_api::{CommandRequest, reply, submit, token};
 use esteira_events::UserId;
-use esteira_web::{CommandProblems, Envelope, Fields, JsonBody, Message, PathId, Problem, Reply};
+use esteira_web::{
+    CommandProblems, Envelope, Fields, IdempotencyKey, JsonBody, Message, PathId, Problem, Reply,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -55,7 +57,7 @@ impl UsersApi {
 }
 
 /// Create a user
-#[utoipa::path(post, path = "/users", tag = "users", params(CommandRequest), request_body = CreateUserBody,
+#[utoipa::path(post, path = "/users", tag = "users", params(IdempotencyKey), request_body = CreateUserBody,
     responses((status = 201, body = Envelope<UserBody>), CommandProblems))]
 pub async fn create(
     State(api): State<UsersApi>,
