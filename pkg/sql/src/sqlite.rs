@@ -14,7 +14,7 @@ use crate::text::compare_emails;
 const READERS: u32 = 4;
 const STATEMENT_CACHE: usize = 400;
 /// Of the writer; a reader has SQLite's own 2 MiB.
-const CACHE_KIB: u32 = 16 * 1024;
+const CACHE_KIB: u32 = 8 * 1024;
 /// Pages of the log before they are moved to the file: SQLite's own 1,000 would be reached by some ten transactions, and each
 /// time waits for the disk.
 const CHECKPOINT_PAGES: u32 = 8_192;

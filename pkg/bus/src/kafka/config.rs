@@ -12,8 +12,8 @@ use thiserror::Error;
 const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 /// A batch never outgrows the default `max.message.bytes`, so that a broker refuses a record, not its neighbours.
 pub(super) const BATCH_BYTES: usize = 1_000_000;
-/// What one consumer holds ready, in KiB.
-const PREFETCH_KBYTES: usize = 16 * 1024;
+/// What librdkafka holds ready for one consumer, in KiB; what waits to be merged comes on top.
+const PREFETCH_KBYTES: usize = 2 * 1024;
 
 /// How to reach a Kafka cluster.
 #[derive(Clone, Debug)]
