@@ -1,7 +1,7 @@
 //! `insert`, `update` and `delete` commands of many statements.
 //!
 //! A server works on a command on one processor: a call of many statements is more than one command, and some of them are
-//! under way side by side. But in [`update_in_order`], statements of one call must not concern the same document.
+//! under way side by side. Except in [`update_in_order`], statements of one call must not concern the same document.
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
 use bson::{Bson, Document as BsonDocument, doc};
@@ -18,7 +18,7 @@ use crate::port::write::MAX_DOCUMENT_BYTES;
 
 /// Servers take 100,000 statements; this keeps one command short enough not to hold others up.
 const MAX_STATEMENTS: usize = 256;
-/// Commands under way at once, where their order does not matter.
+/// Commands under way at once that need no order.
 const SIDE_BY_SIDE: usize = 2;
 /// A command is itself a document of at most 16 MiB, so that only a single large statement goes over this.
 const MAX_COMMAND_BYTES: usize = 8 * 1024 * 1024;
@@ -59,7 +59,7 @@ pub(super) async fn insert(
     collection: &Collection,
     documents: &[BsonDocument],
 ) -> Result<Reply, ViewsError> {
-    run(database, doc! { "insert": collection.name }, "documents", documents, SIDE_BY_SIDE).await
+    run(database, doc! { "insert": collection.name }, "documents", documents, false).await
 }
 
 pub(super) async fn update(
@@ -67,7 +67,7 @@ pub(super) async fn update(
     collection: &Collection,
     statements: &[BsonDocument],
 ) -> Result<Reply, ViewsError> {
-    run(database, doc! { "update": collection.name }, "updates", statements, SIDE_BY_SIDE).await
+    run(database, doc! { "update": collection.name }, "updates", statements, false).await
 }
 
 /// The same, one after the other up to the first failure.
@@ -76,7 +76,7 @@ pub(super) async fn update_in_order(
     collection: &Collection,
     statements: &[BsonDocument],
 ) -> Result<Reply, ViewsError> {
-    run(database, doc! { "update": collection.name }, "updates", statements, 1).await
+    run(database, doc! { "update": collection.name }, "updates", statements, true).await
 }
 
 pub(super) async fn delete(
@@ -84,7 +84,7 @@ pub(super) async fn delete(
     collection: &Collection,
     statements: &[BsonDocument],
 ) -> Result<Reply, ViewsError> {
-    run(database, doc! { "delete": collection.name }, "deletes", statements, SIDE_BY_SIDE).await
+    run(database, doc! { "delete": collection.name }, "deletes", statements, false).await
 }
 
 async fn run(
@@ -92,9 +92,9 @@ async fn run(
     mut command: BsonDocument,
     list: &str,
     statements: &[BsonDocument],
-    at_once: usize,
+    ordered: bool,
 ) -> Result<Reply, ViewsError> {
-    let ordered = at_once == 1;
+    let at_once = if ordered { 1 } else { SIDE_BY_SIDE };
     command.insert("ordered", ordered);
     command.insert("writeConcern", write_concern(database));
     let mut reply = Reply::default();

@@ -36,23 +36,25 @@ async fn until_owned_by(fixture: &Fixture, expected: &[&str]) {
     eventually("the slots are shared", async || (owners(fixture).await == expected).then_some(())).await;
 }
 
-async fn on_a_store_of_its_own_nobody_waits_for_who_was_killed(test: TestDb) {
+/// All slots are those of one that was killed, and an event waits.
+async fn after_a_kill(test: TestDb) -> Fixture {
     let fixture = Fixture::new(test).await;
     let killed = fixture.start_alone("killed");
     until_owned_by(&fixture, &["killed"]).await;
     killed.kill().await;
     fixture.given(vec![created(1)]).await;
+    fixture
+}
+
+async fn on_a_store_of_its_own_nobody_waits_for_who_was_killed(test: TestDb) {
+    let fixture = after_a_kill(test).await;
     let next = fixture.start_alone("next");
     fixture.until_left(&[]).await;
     next.stop().await;
 }
 
 async fn on_a_store_of_its_own_an_outage_at_the_start_is_waited_out(test: TestDb) {
-    let fixture = Fixture::new(test).await;
-    let killed = fixture.start_alone("killed");
-    until_owned_by(&fixture, &["killed"]).await;
-    killed.kill().await;
-    fixture.given(vec![created(1)]).await;
+    let fixture = after_a_kill(test).await;
     fixture.test.execute("alter table dispatchers rename to away").await;
     let next = fixture.start_alone("next");
     let paused = async || (fixture.stage.report().state == State::Paused).then_some(());
